@@ -238,8 +238,10 @@ struct snap_gateway {
 	uint8_t url_map_type;	  /* enum snap_url_map */
 	uint8_t service;	  /* enum snap_gateway_service */
 	uint8_t ldb_method;	  /* enum snap_ldb */
-	uint8_t unused;
-	struct snap_arr servers; /* struct snap_real_server */
+	uint8_t verify_cert;	  /* https: check the real server's certificate against server_ca */
+	struct snap_arr servers;  /* struct snap_real_server */
+	struct snap_arr server_ca; /* struct snap_str: DER */
+	struct snap_str server_name; /* https: SNI and name to verify; empty: the request's host */
 };
 
 enum snap_url_map { SNAP_URL_SUB_STRING, SNAP_URL_WILDCARD, SNAP_URL_REGEX };
