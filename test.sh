@@ -139,7 +139,6 @@ if [ -n "$install" ]; then
 		finish
 	}
 fi
-export CC=${CC:-gcc}
 # Halts on the first finding, and says where; leaks are findings.
 export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:strict_string_checks=1}
 export UBSAN_OPTIONS=${UBSAN_OPTIONS:-halt_on_error=1:print_stacktrace=1}

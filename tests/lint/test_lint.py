@@ -244,6 +244,13 @@ class Tools(LintCase):
         self.write("config/examples/a.json", '{\n"a":\n}\n')
         self.assert_refused("schema", "config/examples/a.json:3:")
 
+    def test_dead_link_is_refused(self):
+        self.write("docs/a.md", "see [b](b.md) and `docs/b.md`\n")
+        self.write("docs/b.md", "here\n")
+        self.assert_clean("links")
+        self.write("docs/a.md", "see [c](c.md)\nand `docs/c.md`\n")
+        self.assert_refused("links", "docs/a.md:1: link to c.md", "docs/a.md:2: names docs/c.md")
+
     def test_header_that_needs_another_is_refused(self):
         self.write("common/a/a.h", "#pragma once\n#include <stdint.h>\nuint8_t f(void);\n")
         self.assert_clean("headers")
