@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * The control plane as its modules see it: one struct cp, made by main.c before any thread.
+ *
+ * Threads: the main thread runs <loop> and owns everything here under <lock>, which it holds
+ * while it works and never while it waits. Another thread either posts (cp_post(), batches and
+ * status: never blocks on the main thread) or takes the lock with cp_lock() for bounded work: at
+ * most about 1000 device records before it lets go.
+ */
+
+#pragma once
+
+#include "base/lock.h"
+#include "base/loop.h"
+#include "common/base/ids.h"
+#include "common/record/record_layout.h"
+#include "common/shm/shm.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct config;
+struct config_errors;
+struct ems;
+struct logs;
+struct publish;
+struct rest;
+struct state;
+struct state_batch;
+struct state_ems_status;
+struct cp;
+
+/*
+ * A part that plugs into main.c's table. <init> runs in the table's order, under the lock, with
+ * config, state and publisher in place; it starts its own threads. <reload> runs under the lock
+ * after a new configuration was published; <old> is valid until it returns. <fini> runs without
+ * the lock, in reverse order, and joins the module's threads. Any may be NULL.
+ */
+struct module {
+	const char *name;
+	int (*init)(struct cp *cp);
+	void (*reload)(struct cp *cp, const struct config *old);
+	void (*fini)(struct cp *cp);
+};
+
+/* What the record reader has seen, for status and metrics. Main thread writes, under the lock. */
+struct cp_record_counts {
+	uint64_t read;
+	uint64_t lost; /* rings that made no sense and were skipped */
+	uint64_t pulls;
+};
+
+struct cp {
+	/* set once before threads start */
+	const char *config_path;
+	const char *shm_dir;
+	const char *state_dir;
+	uint64_t started_ms; /* CLOCK_REALTIME */
+	struct loop *loop;
+	struct lock lock;
+
+	/* under the lock */
+	struct config *config;
+	uint64_t nb_reloads, nb_reload_failures;
+	uint64_t reloaded_ms; /* CLOCK_REALTIME of the last success */
+	struct state *state;
+	struct publish *publish;
+	struct shm shm;
+	struct cp_record_counts records;
+	/*
+	 * A worker met a device that no snapshot has: ask EMS <ems_id> for it. Set by the EMS
+	 * module's init; NULL: nobody asks. Called on the main thread; must not block. The answer
+	 * is a batch with the UID among its <pulled>.
+	 */
+	void (*on_device_pull)(struct cp *cp, uint32_t ems_id, const struct device_uid *uid);
+	/* Every other record of the data plane, on the main thread. Set by the logs module. */
+	void (*on_record)(struct cp *cp, const struct record *r);
+
+	/* each owned by its module */
+	struct ems *ems;
+	struct logs *logs;
+	struct rest *rest;
+};
+
+static inline void cp_lock(struct cp *cp)
+{
+	lock_take(&cp->lock);
+}
+
+static inline void cp_unlock(struct cp *cp)
+{
+	lock_release(&cp->lock);
+}
+
+/* Any thread: run <fn>(<user>) on the main thread under the lock; see loop_post(). */
+[[nodiscard]] static inline int cp_post(struct cp *cp, loop_fn fn, loop_fn on_drop, void *user)
+{
+	return loop_post(cp->loop, fn, on_drop, user);
+}
+
+/*
+ * Any thread: hand a finished batch over. It is applied in slices, each published at once, then
+ * its <on_done> is called on the main thread, and it is freed. On error (-ENOMEM, -ESHUTDOWN) it
+ * is still the caller's. A connector keeps at most a few batches in flight and counts by on_done.
+ */
+[[nodiscard]] int cp_post_batch(struct cp *cp, struct state_batch *b);
+
+/* Any thread: replace the status of EMS <st->id>; a changed contact time reaches the workers. */
+[[nodiscard]] int cp_post_ems_status(struct cp *cp, const struct state_ems_status *st);
+
+/*
+ * Main thread or holder of the lock. Load the document anew, validate it whole, compile, publish
+ * and tell the modules. -EINVAL with the reasons in <errs>: nothing has changed.
+ */
+[[nodiscard]] int cp_reload(struct cp *cp, struct config_errors *errs);
+
+/*
+ * Holder of the lock: kill session <session_id> of <worker> by the mailbox. -EAGAIN: an earlier
+ * request was not answered yet; -ESRCH: no such worker.
+ */
+[[nodiscard]] int cp_kill_session(struct cp *cp, uint32_t worker, uint64_t session_id);
