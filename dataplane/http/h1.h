@@ -16,7 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define H1_MAX_HEAD 16384u  /* bytes of a message head */
+#define H1_MAX_HEAD 16384u /* bytes of a message head */
 #define H1_MAX_HEADERS 100u
 #define H1_MAX_PATH 8192u
 
@@ -28,13 +28,13 @@ enum h1_method {
 	H1_DELETE,
 	H1_OPTIONS,
 	H1_PATCH,
-	H1_TRACE,  /* refused */
+	H1_TRACE,   /* refused */
 	H1_CONNECT, /* refused */
-	H1_OTHER,  /* another token, forwarded as it is */
+	H1_OTHER,   /* another token, forwarded as it is */
 };
 
 struct h1_header {
-	struct slice name; /* a token, as received */
+	struct slice name;  /* a token, as received */
 	struct slice value; /* without white space around it */
 };
 
@@ -48,13 +48,18 @@ enum h1_framing {
 /* A parsed head; slices point into the buffer it was parsed from. */
 struct h1_head {
 	bool is_request;
-	uint8_t minor; /* HTTP/1.<minor>, 0 or 1 */
+	uint8_t minor;      /* HTTP/1.<minor>, 0 or 1 */
 	bool is_keep_alive; /* what version and Connection ask for */
 	bool has_expect_continue;
-	bool has_upgrade; /* Connection: upgrade and one Upgrade field */
+	/*
+	 * Connection: upgrade and one Upgrade field that says websocket, on a GET without body or
+	 * a 101; any other protocol (h2c) is not passed through.
+	 */
+	bool has_upgrade;
+	bool has_connection_names; /* Connection names fields; for h1_is_hop_by_hop() */
 	enum h1_framing framing;
-	uint64_t content_length; /* H1_BODY_LENGTH */
-	size_t len; /* bytes of the head, with the empty line */
+	uint64_t content_length; /* of the field, also where there is no body (HEAD, 304) */
+	size_t len;              /* bytes of the head, with the empty line */
 
 	/* request */
 	enum h1_method method;
@@ -63,7 +68,7 @@ struct h1_head {
 	struct slice path;   /* origin-form without the query, as received */
 	struct slice query;  /* after "?", may be empty */
 	bool has_query;
-	struct slice host;   /* Host or absolute-form's authority, with port when it has one */
+	struct slice host; /* Host or absolute-form's authority, with port when it has one */
 	struct slice upgrade;
 
 	/* response */
@@ -79,21 +84,21 @@ struct h1_head {
  * complete yet (in.len < H1_MAX_HEAD); -EBADMSG: refused, <ret_outcome> says why.
  * Empty lines before a request line are not skipped: they are refused.
  */
-[[nodiscard]] int h1_parse_request(struct slice in, struct h1_head *ret,
-				   enum outcome *ret_outcome);
+[[nodiscard]] int h1_parse_request(struct slice in, struct h1_head *ret, enum outcome *ret_outcome);
 /*
  * Parse a response head. <req_method> and the status give the framing (RFC 9112 6.3): none for
  * HEAD, 1xx, 204 and 304.
  */
-[[nodiscard]] int h1_parse_response(struct slice in, enum h1_method req_method,
-				    struct h1_head *ret, enum outcome *ret_outcome);
-/* The status to answer a refused request with: 400, 413, 431, 501, 505, 417. */
+[[nodiscard]] int h1_parse_response(struct slice in, enum h1_method req_method, struct h1_head *ret,
+				    enum outcome *ret_outcome);
+/* The status to answer a refused request with: 400, 408, 417, 421, 431, 501, 502, 505. */
 uint16_t h1_refusal_status(enum outcome o);
 
 /*
  * Normalize an origin-form path once: decode unreserved escapes, remove dot segments, merge
- * slashes, upper-case what escapes remain. %2f, %5c, %00, backslash, control bytes and invalid
- * escapes are refused (-EBADMSG). What was matched is what is forwarded. -ENOSPC: <cap>.
+ * slashes, upper-case what escapes remain, escape what no path may hold. %2f, %5c, backslash, ';',
+ * control bytes (escaped or not) and invalid escapes are refused (-EBADMSG). What was matched is
+ * what is forwarded. "*" (OPTIONS) stays. -ENOSPC: more than <cap> bytes, at most three for one.
  */
 [[nodiscard]] int h1_normalize_path(struct slice path, char *buf, size_t cap, size_t *ret_len);
 
@@ -106,9 +111,9 @@ uint16_t h1_refusal_status(enum outcome o);
 /* Body. Make it from the head, then feed bytes through it. */
 struct h1_body {
 	enum h1_framing framing;
-	uint64_t left;	     /* of the length, or of the current chunk */
-	uint8_t chunk_state; /* private */
-	uint16_t line_len;   /* private: bounds chunk-size and trailer lines */
+	uint64_t left;        /* of the length, or of the current chunk */
+	uint8_t chunk_state;  /* private */
+	uint16_t line_len;    /* private: bounds chunk-size and trailer lines */
 	uint32_t trailer_len; /* private */
 	bool is_done;
 };
@@ -156,9 +161,9 @@ const struct h1_header *h1_find(const struct h1_head *head, const char *name);
 
 /* What the proxy adds to a request; fields of these names from the client are removed. */
 struct h1_identity {
-	struct slice client_ip;	  /* appended to X-Forwarded-For as its only value */
-	struct slice proto;	  /* "https" */
-	struct slice host;	  /* X-Forwarded-Host */
+	struct slice client_ip;   /* appended to X-Forwarded-For as its only value */
+	struct slice proto;       /* "https" */
+	struct slice host;        /* X-Forwarded-Host */
 	struct slice device_uid;  /* X-Tagwarden-Device-UID; empty: not sent */
 	struct slice device_user; /* reserved, empty */
 	struct slice ems_serial;  /* X-Tagwarden-EMS */
