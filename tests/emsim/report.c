@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "emsim/report.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void put_str(struct buf *out, const char *key, const char *value)
+{
+	buf_str(out, key);
+	buf_json(out, value);
+}
+
+static void put_bool(struct buf *out, const char *key, bool value)
+{
+	buf_str(out, key);
+	buf_str(out, value ? "true" : "false");
+}
+
+static void put_route(struct buf *out, const char *ip, const char *mac, const char *type)
+{
+	put_str(out, "{\"ip\":", ip);
+	put_str(out, ",\"mac\":", mac);
+	put_str(out, ",\"route_type\":", type);
+	buf_str(out, "}");
+}
+
+static void put_gateway(struct buf *out, const struct sysinfo *si)
+{
+	put_str(out, ",\"fgt_sn\":", si->fgt_sn);
+	buf_str(out, ",\"gateway_interface\":\"port1\",\"vdom\":\"root\"");
+	put_str(out, ",\"gateway_mac\":", si->gateway_mac);
+	put_str(out, ",\"gateway_route_list\":[{\"gateway_info\":{\"fgt_sn\":", si->fgt_sn);
+	buf_str(out, ",\"interface\":\"port1\",\"vdom\":\"root\"},\"route_info\":[");
+	put_route(out, si->ip, si->mac, "direct");
+	if (si->vpn_ip != NULL) {
+		buf_str(out, ",");
+		put_route(out, si->vpn_ip, "", "vpn");
+	}
+	buf_str(out, "]}]");
+}
+
+/* The captured record's fields in its order; what does not tell devices apart is constant. */
+void sysinfo_emit(struct buf *out, const struct sysinfo *si)
+{
+	buf_json(out, si->uid);
+	put_str(out, ":{\"sysinfo_update_time\":", si->update_time);
+	if ((si->flags & DEV_F_DELETED) != 0) {
+		buf_str(out, ",\"is_deleted\":true}");
+		return;
+	}
+	buf_str(out, ",\"gw_connection_type\":0,\"forticlient_id\":");
+	buf_u64(out, si->forticlient_id);
+	buf_str(out, ",\"app_sig_ver\":[28,825],\"av_sig_ver\":[1,0],\"av_eng_ver\":[7,26],"
+		     "\"fct_ver\":[7,4,0],\"vul_eng_ver\":[3,2]");
+	put_bool(out, ",\"onnet\":", (si->flags & DEV_F_ONNET) != 0);
+	put_bool(out, ",\"online\":", (si->flags & DEV_F_ONLINE) != 0);
+	put_bool(out, ",\"is_registered\":", (si->flags & DEV_F_REGISTERED) != 0);
+	put_bool(out, ",\"quarantined\":", (si->flags & DEV_F_QUARANTINED) != 0);
+	buf_str(out, ",\"av_running\":false,\"vuln_scan_running\":false");
+	put_str(out, ",\"fct_sn\":", si->fct_sn);
+	put_str(out, ",\"ip\":", si->ip);
+	put_str(out, ",\"public_ip\":", si->public_ip);
+	put_str(out, ",\"mac\":", si->mac);
+	put_str(out, ",\"hardware_sn\":", si->hardware_sn);
+	put_str(out, ",\"hostname\":", si->hostname);
+	buf_str(out, ",\"host_manufacturer\":\"VMware, Inc.\",\"host_model\":\"VMware7,1\","
+		     "\"cpu\":\"Intel(R) Xeon(R) CPU E5-2630 v2 @ 2.60GHz\",\"memory\":\"8190\","
+		     "\"os_ver\":\"Microsoft Windows 10 Professional Edition, 64-bit (build "
+		     "19045)\",\"os_type\":\"WIN64\"");
+	put_str(out, ",\"user_name\":", si->user_name);
+	buf_str(out, ",\"group_name\":\"Other Endpoints\"");
+	put_str(out, ",\"avatar_fingerprint\":", si->avatar_fingerprint);
+	put_str(out, ",\"client_cert_sn\":", si->client_cert_sn);
+	buf_str(out, ",\"feature_av\":\"installed\",\"feature_fw\":\"installed\","
+		     "\"feature_vpn\":\"installed\",\"feature_vs\":\"installed\","
+		     "\"feature_wf\":\"installed\",\"fct_build_no\":1658,"
+		     "\"indirectly_connected\":false");
+	put_gateway(out, si);
+	buf_str(out, ",\"user_info\":{\"service\":\"OS\"}}");
+}
+
+void dev_hostname(const struct dev *d, char out[static 64])
+{
+	if (d->extra != NULL && d->extra->hostname[0] != '\0')
+		copy_str(out, 64, d->extra->hostname);
+	else if ((d->flags & DEV_F_SYNTH) != 0)
+		snprintf(out, 64, "SYNTH-%07u", d->synth);
+	else
+		snprintf(out, 64, "DESKTOP-%02X%02X%02X", d->uid[0], d->uid[1], d->uid[2]);
+}
+
+void dev_user(const struct dev *d, char out[static 64])
+{
+	if (d->extra != NULL && d->extra->user[0] != '\0')
+		copy_str(out, 64, d->extra->user);
+	else
+		snprintf(out, 64, "user%u", (d->flags & DEV_F_SYNTH) != 0 ? d->synth : d->idx);
+}
+
+/* A locally administered address out of the UID. */
+void dev_mac(const struct dev *d, char out[static 18])
+{
+	const uint8_t *u = d->uid + 10;
+
+	snprintf(out, 18, "02-%02x-%02x-%02x-%02x-%02x", u[1], u[2], u[3], u[4], u[5]);
+}
+
+static void hex_text(const uint8_t *p, size_t len, const char *digits, char *out)
+{
+	for (size_t i = 0; i < len; i++) {
+		*out++ = digits[p[i] >> 4];
+		*out++ = digits[p[i] & 15];
+	}
+	*out = '\0';
+}
+
+/* "VMware-56 4d f9 08 73 4c 5d 26-5e 9d 6f ad 30 71 39 0d" */
+static void hardware_text(const struct dev *d, char out[static 56])
+{
+	char *w = out;
+
+	memcpy(w, "VMware-", 7);
+	w += 7;
+	for (size_t i = 0; i < UID_LEN; i++) {
+		hex_text(d->uid + i, 1, "0123456789abcdef", w);
+		w += 2;
+		*w++ = i == 7 ? '-' : ' ';
+	}
+	w[-1] = '\0';
+}
+
+static void emit_dev(const struct store *, const struct report_ids *ids, struct buf *out,
+		     const struct dev *d)
+{
+	char uid[33], time[TIME_TEXT_LEN + 1], fct_sn[24], ip[16], vpn_ip[16], mac[18], hw[56];
+	char host[64], user[64], avatar[41], serial[41];
+	uint32_t vpn = d->extra != NULL ? d->extra->vpn_ip : 0;
+	uint8_t face[SERIAL_LEN];
+	struct sysinfo si = {
+		.uid = uid,
+		.update_time = time,
+		.forticlient_id = d->idx + 1,
+		.flags = d->flags,
+		.fct_sn = fct_sn,
+		.ip = ip,
+		.public_ip = "203.0.113.19",
+		.mac = mac,
+		.hardware_sn = hw,
+		.hostname = host,
+		.user_name = user,
+		.avatar_fingerprint = avatar,
+		.client_cert_sn = serial,
+		.fgt_sn = ids->gateway_sn,
+		.gateway_mac = "00-0c-29-2b-2a-76",
+		.vpn_ip = vpn != 0 ? vpn_ip : NULL,
+	};
+
+	uid_format(d->uid, uid);
+	time_format(d->sys_time, time);
+	snprintf(fct_sn, sizeof(fct_sn), "FCT8000%09u", d->idx);
+	ip_format(d->ip, ip);
+	ip_format(vpn, vpn_ip);
+	dev_mac(d, mac);
+	hardware_text(d, hw);
+	dev_hostname(d, host);
+	dev_user(d, user);
+	for (size_t i = 0; i < SERIAL_LEN; i++)
+		face[i] = (uint8_t)(d->uid[i % UID_LEN] ^ 0xa5 ^ i);
+	hex_text(face, SERIAL_LEN, "0123456789abcdef", avatar);
+	hex_text(d->serial, SERIAL_LEN, "0123456789ABCDEF", serial);
+	sysinfo_emit(out, &si);
+}
+
+/* `"UID":{"tags":[{"name":..,"type":..},...],"tag_update_time":".."}`, the complete list. */
+static void emit_dev_tags(const struct store *st, const struct report_ids *, struct buf *out,
+			  const struct dev *d)
+{
+	const struct tagset *s = &st->sets[d->tagset];
+	char uid[33], time[TIME_TEXT_LEN + 1];
+
+	uid_format(d->uid, uid);
+	time_format(d->tag_time, time);
+	buf_json(out, uid);
+	buf_str(out, ":{\"tags\":[");
+	for (uint32_t i = 0; i < s->nb; i++) {
+		const struct tag *t = &st->tags[s->ids[i]];
+
+		put_str(out, i > 0 ? ",{\"name\":" : "{\"name\":", t->name);
+		buf_str(out, ",\"type\":");
+		buf_u64(out, t->kind);
+		buf_str(out, "}");
+	}
+	put_str(out, "],\"tag_update_time\":", time);
+	buf_str(out, "}");
+}
+
+typedef void (*emit_fn)(const struct store *st, const struct report_ids *ids, struct buf *out,
+			const struct dev *d);
+
+/* Records of <log> after <cur>, separated by commas. */
+static void emit_page(struct store *st, const struct report_ids *ids, struct buf *out, size_t max,
+		      struct cursor *cur, bool *ret_final, emit_fn emit)
+{
+	bool is_sys = emit == emit_dev;
+	const struct change_log *log = is_sys ? &st->sys_log : &st->tag_log;
+	size_t i = store_log_seek(st, log, cur);
+	size_t nb = 0;
+
+	for (; i < log->nb; i++) {
+		const struct log_entry *e = &log->e[i];
+		const struct dev *d = &st->devs[e->dev];
+
+		if ((is_sys ? d->sys_time : d->tag_time) != e->time)
+			continue;
+		if (nb == max)
+			break;
+		if (nb++ > 0)
+			buf_str(out, ",");
+		emit(st, ids, out, d);
+		*cur = (struct cursor){.is_set = true, .time = e->time};
+		memcpy(cur->id, d->uid, UID_LEN);
+	}
+	*ret_final = i == log->nb;
+}
+
+void report_sysinfo(struct store *st, const struct report_ids *ids, struct buf *out, size_t max,
+		    struct cursor *cur, bool *ret_final)
+{
+	buf_str(out, "{");
+	emit_page(st, ids, out, max, cur, ret_final, emit_dev);
+	buf_str(out, "}");
+}
+
+void report_uid_tags(struct store *st, struct buf *out, size_t max, struct cursor *cur,
+		     bool *ret_final)
+{
+	buf_str(out, "{\"uid_tag_lists\":{");
+	emit_page(st, NULL, out, max, cur, ret_final, emit_dev_tags);
+	buf_str(out, "}}");
+}
+
+static void emit_list(struct store *st, const struct report_ids *ids, struct buf *out,
+		      struct dev *const *devs, size_t nb, emit_fn emit)
+{
+	for (size_t i = 0; i < nb; i++) {
+		if (i > 0)
+			buf_str(out, ",");
+		emit(st, ids, out, devs[i]);
+	}
+}
+
+void report_sysinfo_of(struct store *st, const struct report_ids *ids, struct buf *out,
+		       struct dev *const *devs, size_t nb)
+{
+	buf_str(out, "{");
+	emit_list(st, ids, out, devs, nb, emit_dev);
+	buf_str(out, "}");
+}
+
+void report_uid_tags_of(struct store *st, struct buf *out, struct dev *const *devs, size_t nb)
+{
+	buf_str(out, "{\"uid_tag_lists\":{");
+	emit_list(st, NULL, out, devs, nb, emit_dev_tags);
+	buf_str(out, "}}");
+}
+
+/* The addresses of one tag and action that a page tells; texts joined with commas. */
+struct command {
+	uint32_t tag;
+	enum member_action action;
+	struct buf ips;
+	struct buf macs;
+};
+
+static struct command *command_get(struct command **cmds, size_t *nb, const struct member *m)
+{
+	struct command *c;
+
+	for (size_t i = 0; i < *nb; i++)
+		if ((*cmds)[i].tag == m->tag && (*cmds)[i].action == m->action)
+			return &(*cmds)[i];
+	*cmds = xrealloc(*cmds, *nb + 1, sizeof(**cmds));
+	c = &(*cmds)[(*nb)++];
+	*c = (struct command){.tag = m->tag, .action = m->action};
+	return c;
+}
+
+static void command_add(struct command *c, const struct store *st, const struct member *m)
+{
+	const struct dev *d = &st->devs[m->dev];
+	char ip[16], mac[18];
+
+	ip_format(m->ip, ip);
+	buf_printf(&c->ips, "%s\"%s\"", c->ips.len > 0 ? "," : "", ip);
+	/* A MAC leaves with the tag, not when only an address of the device changed. */
+	if (m->action == MEMBER_REMOVE && store_tagset_has(st, d->tagset, m->tag))
+		return;
+	dev_mac(d, mac);
+	buf_printf(&c->macs, "%s\"%s\"", c->macs.len > 0 ? "," : "", mac);
+}
+
+static void command_emit(struct buf *out, const struct store *st, const struct command *c,
+			 bool with_mac)
+{
+	const struct tag *t = &st->tags[c->tag];
+	char uuid[37];
+
+	uuid_format(t->uuid, uuid);
+	put_str(out, "{\"tag_uid\":", uuid);
+	put_str(out, ",\"name\":", t->name);
+	buf_str(out, ",\"tag_type\":");
+	buf_u64(out, t->kind);
+	put_str(out, ",\"action\":", c->action == MEMBER_ADD ? "add" : "remove");
+	buf_printf(out, ",\"ip_list\":[%s]", c->ips.len > 0 ? c->ips.p : "");
+	if (with_mac)
+		buf_printf(out, ",\"mac_list\":[%s]", c->macs.len > 0 ? c->macs.p : "");
+	buf_str(out, "}");
+}
+
+/*
+ * Live entries only, grouped by tag and action in the order in which they first appear. A pair
+ * (device, tag) has at most one truth, so the order between groups does not matter. A first pull
+ * has nothing to remove from.
+ */
+void report_tags(struct store *st, const struct report_ids *ids, struct buf *out, size_t max,
+		 bool with_mac, struct cursor *cur, bool *ret_final)
+{
+	struct command *cmds = NULL;
+	size_t nb_cmds = 0, nb = 0;
+	bool is_first = !cur->is_set;
+	size_t i = store_member_seek(st, cur);
+
+	for (; i < st->nb_members && nb < max; i++) {
+		const struct member *m = &st->members[i];
+
+		*cur = (struct cursor){.is_set = true, .time = m->time};
+		memcpy(cur->id, st->tags[m->tag].uuid, sizeof(cur->id));
+		if (!store_member_is_live(st, m) || (is_first && m->action == MEMBER_REMOVE))
+			continue;
+		command_add(command_get(&cmds, &nb_cmds, m), st, m);
+		nb++;
+	}
+	*ret_final = i == st->nb_members;
+	put_str(out, "{\"command_version\":2,\"serial\":", ids->serial);
+	buf_str(out, ",\"device_type\":\"fortiems\"");
+	for (size_t c = 0; c < nb_cmds; c++) {
+		buf_str(out, c > 0 ? "," : ",\"commands\":[");
+		command_emit(out, st, &cmds[c], with_mac);
+		buf_free(&cmds[c].ips);
+		buf_free(&cmds[c].macs);
+	}
+	buf_str(out, nb_cmds > 0 ? "]}" : "}");
+	free(cmds);
+}
