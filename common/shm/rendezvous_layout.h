@@ -66,6 +66,11 @@ struct rdv {
 	uint32_t unused1;
 	alignas(64) _Atomic(uint64_t) secrets_generation;
 	/*
+	 * Whose records <consumer> counts: the dp_epoch of the feedback file that the control plane
+	 * reads. A worker of another epoch takes its tail as 0 until this is its own.
+	 */
+	_Atomic(uint64_t) consumer_epoch;
+	/*
 	 * When each EMS was last known to be in contact (CLOCK_MONOTONIC ms; 0: never). Posture is
 	 * usable until out_of_sync_s after it: it stops advancing when EMS is lost and when the
 	 * control plane is dead, and both mean the same to a decision.

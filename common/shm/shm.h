@@ -28,7 +28,7 @@
 
 struct shm {
 	int dirfd;
-	int snapshot_fd; /* kept open by the control plane, to grow the file */
+	int snapshot_fd; /* to grow the file, and to see its length */
 	uint8_t *snapshot;
 	size_t snapshot_cap;
 	struct rdv *rdv;
@@ -36,6 +36,8 @@ struct shm {
 	struct feedback_hdr *feedback; /* NULL while there is none */
 	size_t feedback_len;
 	uint64_t feedback_epoch;
+	/* the feedback header's numbers as they were checked: it may change under a reader */
+	uint32_t fb_workers, fb_records, fb_rows;
 };
 
 /*
@@ -43,6 +45,9 @@ struct shm {
  * ABI is replaced (a new inode, so that an attached old data plane keeps its old one and notices
  * by rdv.instance). <uid>/<gid>: owner of the files when called as root, (uid_t)-1 leaves it.
  * Stores true in <ret_resumed> when a published snapshot of this ABI was found. 0 or -errno.
+ *
+ * A new snapshot file is one page: a struct snap_hdr with the instance and hash seed that
+ * snap_build_new() is to be given.
  */
 [[nodiscard]] int shm_create(struct shm *shm, const char *dir, uid_t uid, gid_t gid,
 			     bool *ret_resumed);
@@ -51,12 +56,17 @@ struct shm {
  * ABI, see <ret_why>.
  */
 [[nodiscard]] int shm_attach(struct shm *shm, const char *dir, const char **ret_why);
+/* Bytes of the snapshot mapping that exist. Ask after having acquired rdv.root_off. */
+size_t shm_snapshot_len(const struct shm *shm);
+/* Control plane: make [0, len) of the snapshot exist; struct snap_build_ops.grow. */
+[[nodiscard]] int shm_snapshot_grow(struct shm *shm, uint64_t len);
 /* Data plane: make the feedback file anew for <nb_workers>. */
 [[nodiscard]] int shm_feedback_create(struct shm *shm, uint32_t nb_workers, uint32_t nb_records,
 				      uint32_t nb_rows, uid_t uid, gid_t gid);
 /*
  * Control plane: map the current feedback file, again when the data plane has made a new one.
- * 0 mapped and unchanged, 1 mapped anew, -ENOENT none, -EPROTO refused.
+ * 0 mapped and unchanged, 1 mapped anew, -ENOENT none, -EPROTO refused. When <rdv> says that
+ * the consumer indices count another file's records, they are set to 0.
  */
 [[nodiscard]] int shm_feedback_attach(struct shm *shm);
 void shm_close(struct shm *shm);
