@@ -12,7 +12,9 @@
 struct record_ring {
 	struct record *slot;
 	struct feedback_worker *fw;
-	const struct rdv_consumer *consumer;
+	const struct rdv *rdv;
+	uint64_t epoch; /* of this feedback file */
+	uint32_t worker;
 	uint32_t mask;
 };
 
@@ -26,7 +28,8 @@ void record_ring_commit(struct record_ring *r);
 /*
  * Reader: copy up to <cap> records of <worker> that were not read yet and advance the shared
  * tail. Returns how many. A head that makes no sense (further ahead than the ring is long) skips
- * to it and reports the number lost in <ret_lost>.
+ * to it and stores the number lost in <ret_lost>, which is 0 otherwise. The bytes are the data
+ * plane's: the caller checks every field.
  */
 uint32_t record_ring_read(const struct shm *shm, uint32_t worker, struct record *ret, uint32_t cap,
 			  uint64_t *ret_lost);
