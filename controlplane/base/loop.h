@@ -32,7 +32,6 @@ struct loop_timer {
 
 /* <lock> may be NULL (tests). NULL: out of memory or file descriptors. */
 struct loop *loop_new(struct lock *lock);
-/* Closures that were posted and not run are dropped with their <on_drop>. */
 void loop_free(struct loop *l);
 
 /* Watch <fd> for poll(2) <events>. -EEXIST, -ENOMEM. */
@@ -45,7 +44,7 @@ void loop_timer_cancel(struct loop *l, struct loop_timer *t);
 
 /*
  * Any thread: run <fn>(<user>) on the main thread, in order of posting. <on_drop> (may be NULL)
- * is called instead, on whatever thread frees the loop, when it never ran. -ENOMEM, or -ESHUTDOWN
+ * is called instead, on the main thread as loop_run() returns, when it never ran. -ENOMEM, or -ESHUTDOWN
  * after loop_stop(): <user> is still the caller's then.
  */
 [[nodiscard]] int loop_post(struct loop *l, loop_fn fn, loop_fn on_drop, void *user);

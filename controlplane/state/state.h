@@ -45,7 +45,7 @@ struct state_device {
 	uint8_t ems_id;
 	uint8_t flags;                        /* SNAP_DEV_* */
 	uint64_t sysinfo_ms, tags_ms;         /* CLOCK_REALTIME of EMS's last updates */
-	struct slice sysinfo_time, tags_time; /* as EMS sent them; see state_device_times() */
+	struct slice sysinfo_time, tags_time; /* UTC, with EMS's 7 digits */
 	struct slice field[STATE_F__COUNT];
 	uint32_t nb_routes;
 	struct state_route route[STATE_MAX_ROUTES];
@@ -239,5 +239,5 @@ bool state_revoked_changed_take(struct state *st);
 
 /* ---- persistence ---- */
 
-/* Changes go to <log> from now on; NULL stops that. Set by state_log_open(). */
+/* Changes go to <log> from now on; NULL stops that. Called by state_log.c. */
 void state_log_set(struct state *st, struct state_log *log);

@@ -28,9 +28,11 @@
 
 #define STATE_MAX_EMS 7u
 #define STATE_TIME_STRLEN 32u /* longest time that is kept; EMS sends 27 characters */
-#define STATE_FIELD_MAX 255u  /* longer values are cut */
+#define STATE_FIELD_MAX 254u  /* longer values are cut */
 #define STATE_MAX_ROUTES 8u   /* further ones are not kept */
+/* A longer or malformed list makes the device's posture unknown: cutting it could let it in. */
 #define STATE_MAX_DEVICE_TAGS 256u
+#define STATE_TAG_MAX 120u /* bytes of a raw tag name */
 
 enum state_field {
 #define STATE_FIELD(sym, key, label, shared) STATE_F_##sym,
@@ -64,7 +66,7 @@ struct state_sysinfo {
 /* A device's complete list of tags. */
 struct state_tag_ref {
 	struct slice name; /* raw, as EMS sent it: "FortiAD", "Low" */
-	uint8_t kind;      /* enum snap_tag_kind; other values are refused */
+	uint8_t kind;      /* enum snap_tag_kind; another value refuses the list */
 };
 
 struct state_tags {
