@@ -48,7 +48,8 @@ static void zip_python(struct buf *out, const void *p, size_t len)
 
 /*
  * Go ends a stream with an empty stored block that carries the final bit, where zlib would have
- * set that bit on the last block with content. So: end the block (Z_BLOCK), remember at which bit
+ * set that bit on the last block with content, and it takes no match shorter than 4 bytes
+ * (Z_FILTERED, the nearest that zlib has, none shorter than 6). So: end the block (Z_BLOCK), remember at which bit
  * the next block header starts, let a sync flush write the empty stored block, and set its final
  * bit (RFC 1951 3.2.3).
  */
@@ -63,7 +64,7 @@ static void zip_go(struct buf *out, const void *p, size_t len)
 	size_t hdr_at;
 	int bits;
 
-	if (deflateInit2(&z, zip_level(len), Z_DEFLATED, -MAX_WBITS, 8, Z_DEFAULT_STRATEGY) != Z_OK)
+	if (deflateInit2(&z, zip_level(len), Z_DEFLATED, -MAX_WBITS, 8, Z_FILTERED) != Z_OK)
 		abort();
 	buf_add(out, head, sizeof(head));
 	buf_reserve(out, deflateBound(&z, (uLong)len) + 64);
