@@ -39,11 +39,16 @@ struct tls_cert {
 /* A CA that signs client certificates, and the EMS it belongs to. */
 struct tls_ca {
 	struct slice der;
-	uint8_t ems;		/* index in the configuration */
-	struct slice issuer_cn; /* must equal the client certificate's issuer CN: EMS serial number */
+	uint8_t ems; /* index in the configuration */
+	struct slice
+		issuer_cn; /* must equal the client certificate's issuer CN: EMS serial number */
 };
 
-enum tls_client_cert { TLS_CLIENT_CERT_NONE, TLS_CLIENT_CERT_OPTIONAL, TLS_CLIENT_CERT_REQUIRED };
+enum tls_client_cert {
+	TLS_CLIENT_CERT_NONE,
+	TLS_CLIENT_CERT_OPTIONAL,
+	TLS_CLIENT_CERT_REQUIRED
+};
 
 struct tls_service_params {
 	const struct tls_cert *certs; /* [0] is the default */
@@ -74,7 +79,7 @@ struct tls_service_params {
 struct tls_peer {
 	bool has_cert; /* a verified certificate was shown (or is in the resumed session) */
 	uint8_t ems;
-	struct device_uid uid;	   /* subject CN */
+	struct device_uid uid; /* subject CN */
 	struct cert_serial serial;
 	bool is_resumed;
 	bool is_tls13;
@@ -104,7 +109,8 @@ void tls_service_free(struct tls_service *s);
 
 /*
  * A server-side (tls_service_new) or client-side connection over <stream>, which must outlive
- * it. <server_name>: client side only, SNI and the name to verify. NULL: out of memory.
+ * it. <server_name>: client side only, SNI and the name to verify; without a name nothing can be
+ * verified, so a service with CAs refuses. NULL: that, or out of memory.
  */
 struct tls_conn *tls_conn_new(struct tls_service *s, struct stream *stream,
 			      struct slice server_name);
@@ -117,7 +123,8 @@ void tls_conn_free(struct tls_conn *c);
 [[nodiscard]] int tls_conn_handshake(struct tls_conn *c, enum outcome *ret_outcome);
 void tls_conn_peer(const struct tls_conn *c, struct tls_peer *ret);
 /*
- * What the client's certificate said even when it was refused; for records. False: none seen.
+ * What the client's certificate said even when it was refused; for records. False: none seen. All
+ * zero: it said no UID, or no serial number, that can be read.
  */
 bool tls_conn_shown_cert(const struct tls_conn *c, struct device_uid *ret_uid,
 			 struct cert_serial *ret_serial);
@@ -127,10 +134,13 @@ struct slice tls_conn_sni(const struct tls_conn *c);
 /*
  * Plaintext. Read: 0 and <ret_n> > 0; -EAGAIN; -EPIPE at close_notify (clean end); -ECONNRESET at
  * a FIN without close_notify; -EPROTO. Write: 0 and <ret_n> = <len> when the stream has
- * TLS_WRITE_ROOM and len <= TLS_RECORD_MAX; -EAGAIN when it has not (nothing is taken).
+ * TLS_WRITE_ROOM and len <= TLS_RECORD_MAX; -EAGAIN when it has none (nothing is taken). With
+ * some room but less, <ret_n> counts what is taken, 1 to <len>; what of it does not fit into the
+ * stream waits inside until the next write, shutdown or flush. Flush: 0, -EAGAIN, -EPROTO.
  */
 [[nodiscard]] int tls_conn_read(struct tls_conn *c, void *buf, size_t cap, size_t *ret_n);
 [[nodiscard]] int tls_conn_write(struct tls_conn *c, const void *buf, size_t len, size_t *ret_n);
+[[nodiscard]] int tls_conn_flush(struct tls_conn *c);
 /* Bytes already decrypted wait inside. */
 bool tls_conn_has_pending(const struct tls_conn *c);
 /* Queue close_notify, once; best effort. */
