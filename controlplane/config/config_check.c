@@ -274,7 +274,7 @@ static void check_vhosts(struct checker *c, unsigned i, struct config_names *nam
  */
 static void check_servers(struct checker *c, unsigned i, const struct config_gateway *g)
 {
-	char addr[CONFIG_IP_STRLEN];
+	char addr[IP_ADDR_STRLEN];
 
 	for (unsigned k = 0; k < g->nb_servers; k++) {
 		const struct config_real_server *s = &g->servers[k];
@@ -282,7 +282,7 @@ static void check_servers(struct checker *c, unsigned i, const struct config_gat
 			config_path("access_proxies[%u].api_gateways[%u].real_servers[%u].address",
 				    i, g->doc_idx, k);
 		const char *why = unusable(&s->address);
-		config_ip_emit(&s->address, addr);
+		ip_addr_emit(&s->address, addr);
 		if (why != NULL)
 			config_error(c->errs, &at, "%s cannot be a real server: it is %s", addr,
 				     why);
@@ -358,17 +358,17 @@ static void check_listener(struct checker *c, unsigned i)
 	const struct config *cfg = c->cfg;
 	struct config_access_proxy *p = &cfg->proxies[i];
 	uint32_t owner = owner_of(cfg, &p->address);
-	char addr[CONFIG_IP_STRLEN];
+	char addr[IP_ADDR_STRLEN];
 
 	add_name(c, &c->proxies, p->name, i, CONFIG_AT("access_proxies", i, ".name"));
 	p->certificate = resolve(c, &c->certificates, p->certificate_name,
 				 CONFIG_AT("access_proxies", i, ".certificate"));
 	p->interface = resolve(c, &c->interfaces, p->interface_name,
 			       CONFIG_AT("access_proxies", i, ".interface"));
+	ip_addr_emit(&p->address, addr);
 	if (p->interface != SNAP_NONE && owner != p->interface)
 		FAIL(c, CONFIG_AT("access_proxies", i, ".address"),
-		     "%s is not an address of interface \"%s\"", config_ip_emit(&p->address, addr),
-		     p->interface_name);
+		     "%s is not an address of interface \"%s\"", addr, p->interface_name);
 	for (unsigned j = 0; j < i; j++)
 		if (cfg->proxies[j].port == p->port &&
 		    memcmp(&cfg->proxies[j].address, &p->address, sizeof(p->address)) == 0)

@@ -2,24 +2,13 @@
 
 #include "config/config_format.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <string.h>
 
 int config_ip_parse(const char *s, struct ip_addr *ret)
 {
-	struct ip_addr a;
-	uint32_t v4_be;
-
-	if (inet_pton(AF_INET, s, &v4_be) == 1) {
-		*ret = ip_addr_from_v4(v4_be);
-		return 0;
-	}
-	if (inet_pton(AF_INET6, s, a.b) != 1)
-		return -EINVAL;
-	*ret = a;
-	return 0;
+	return ip_addr_parse(s, strlen(s), ret);
 }
 
 /* One to three digits, at most <max>. */
@@ -139,14 +128,6 @@ int config_hex_parse(const char *s, uint8_t *ret, size_t len)
 		return -EINVAL;
 	memcpy(ret, bytes, len);
 	return 0;
-}
-
-const char *config_ip_emit(const struct ip_addr *a, char ret[static CONFIG_IP_STRLEN])
-{
-	const char *s = ip_addr_is_v4(a) ? inet_ntop(AF_INET, &a->b[12], ret, CONFIG_IP_STRLEN)
-					 : inet_ntop(AF_INET6, a->b, ret, CONFIG_IP_STRLEN);
-
-	return s == NULL ? "?" : s;
 }
 
 /* ---- formats ---- */

@@ -24,7 +24,3 @@ const char *config_format_check(const char *format, const char *s);
 bool config_prefix_has(const struct snap_prefix *p, const struct ip_addr *a);
 /* Are no bits set beyond the prefix length? */
 bool config_prefix_is_clean(const struct snap_prefix *p);
-
-#define CONFIG_IP_STRLEN 46
-/* IPv4-mapped addresses in dotted form. */
-const char *config_ip_emit(const struct ip_addr *a, char ret[static CONFIG_IP_STRLEN]);
