@@ -425,12 +425,21 @@ static void send_answer(struct sim *sim, struct conn *c, enum entry entry, bool 
 	buf_add(&c->out, body.p, body.len);
 }
 
+/* What a client sent may not write lines of its own into the log. */
 static void log_request(const struct sim *sim, const struct conn *c, const struct http_req *rq,
 			unsigned status, size_t len)
 {
-	if (sim->is_verbose)
-		fprintf(stderr, "emsim: %s %s %s%s%s -> %u %zu bytes\n", c->cn, rq->method,
-			rq->path, *rq->query != '\0' ? "?" : "", rq->query, status, len);
+	struct buf line = {0};
+
+	if (!sim->is_verbose)
+		return;
+	buf_printf(&line, "emsim: %s %s %s%s%s -> %u %zu bytes", c->cn, rq->method, rq->path,
+		   *rq->query != '\0' ? "?" : "", rq->query, status, len);
+	for (size_t i = 0; i < line.len; i++)
+		if (line.p[i] < ' ' || line.p[i] > '~')
+			line.p[i] = '?';
+	fprintf(stderr, "%s\n", line.p);
+	buf_free(&line);
 }
 
 static void upgrade(struct sim *sim, struct conn *c, const struct http_req *rq, struct answer *a)

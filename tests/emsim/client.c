@@ -22,13 +22,13 @@ enum {
 static int connect_to(const char *dir)
 {
 	struct sockaddr_un sa = {.sun_family = AF_UNIX};
-	int fd;
+	int fd, n;
 
-	if (strlen(dir) + sizeof("/emsim.sock") > sizeof(sa.sun_path)) {
+	n = snprintf(sa.sun_path, sizeof(sa.sun_path), "%s/emsim.sock", dir);
+	if (n < 0 || (size_t)n >= sizeof(sa.sun_path)) {
 		fprintf(stderr, "emsim: the path of %s is too long for a socket\n", dir);
 		return -ENAMETOOLONG;
 	}
-	snprintf(sa.sun_path, sizeof(sa.sun_path), "%s/emsim.sock", dir);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;

@@ -66,9 +66,9 @@ static int listen_unix(const struct sim *sim)
 	mode_t old;
 	int fd, rc;
 
-	if (strlen(sim->dir) + sizeof("/emsim.sock") > sizeof(sa.sun_path))
+	rc = snprintf(sa.sun_path, sizeof(sa.sun_path), "%s/emsim.sock", sim->dir);
+	if (rc < 0 || (size_t)rc >= sizeof(sa.sun_path))
 		return -ENAMETOOLONG;
-	snprintf(sa.sun_path, sizeof(sa.sun_path), "%s/emsim.sock", sim->dir);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
@@ -435,6 +435,8 @@ void conn_drop_idle(struct sim *sim)
 
 void conn_fini(struct sim *sim)
 {
+	const int fds[] = {sim->tls_fd, sim->unix_fd, sim->signal_fd};
+
 	for (size_t i = 0; i < CONN_MAX; i++) {
 		struct conn *c = &sim->conns[i];
 
@@ -447,7 +449,7 @@ void conn_fini(struct sim *sim)
 	}
 	for (int i = 0; i < SIM_CERT__COUNT; i++)
 		SSL_CTX_free(sim->ctx[i]);
-	close(sim->tls_fd);
-	close(sim->unix_fd);
-	close(sim->signal_fd);
+	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
 }

@@ -17,6 +17,18 @@ stop() {
 }
 trap 'stop; rm -rf "$dir"' EXIT
 
+stop_and_wait() {
+	local pid
+	pid=$(cat "$dir/emsim.pid")
+	stop
+	for _ in $(seq 100); do
+		kill -0 "$pid" 2>/dev/null || return 0
+		sleep 0.05
+	done
+	echo "the server does not end"
+	return 1
+}
+
 start() { # with pages of ten
 	"$emsim" serve --dir "$dir" --port 0 --page-size 10 >/dev/null || exit 1
 	port=$(cat "$dir/emsim.port")
@@ -289,11 +301,7 @@ restart_tests() {
 	check "the uid of a synthetic device is known" has "$(ctl show "$(ctl uid 94)")" SYNTH-0000094
 	ctl tag "$(ctl uid 7)" +FortiAD >/dev/null
 	before=$(digest)
-	stop
-	for _ in $(seq 50); do
-		[ -e "$dir/emsim.sock" ] || break
-		sleep 0.05
-	done
+	stop_and_wait
 	start
 	check "a restarted EMS knows what it knew" is "$(digest)" "$before"
 	check "and pages as before" is "$(count_pages sysinfo)" "$(ctl list --json | field total)"
@@ -304,5 +312,7 @@ cert_tests
 ws_tests
 fault_tests
 restart_tests
+check "SIGTERM ends it" stop_and_wait
+check "its log is empty, of sanitizers' reports too" is "$(cat "$dir/emsim.log")" ""
 echo "$((nb - failed)) passed, $failed failed"
 [ "$failed" = 0 ]

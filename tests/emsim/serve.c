@@ -144,6 +144,15 @@ static int start(struct sim *sim, const struct cli *cli)
 	return write_number(sim->dir, "emsim.port", sim->port);
 }
 
+/* Let go of everything but the files; what was never opened is passed over. */
+static void release(struct sim *sim)
+{
+	conn_fini(sim);
+	pki_close(&sim->pki);
+	store_fini(&sim->store);
+	free(sim);
+}
+
 static void run(struct sim *sim)
 {
 	char path[600];
@@ -152,9 +161,6 @@ static void run(struct sim *sim)
 	conn_loop(sim);
 	if (sim->store.is_dirty && state_save(sim) < 0)
 		fprintf(stderr, "emsim: cannot write state.json\n");
-	conn_fini(sim);
-	pki_close(&sim->pki);
-	store_fini(&sim->store);
 	snprintf(path, sizeof(path), "%s/emsim.sock", sim->dir);
 	(void)unlink(path);
 	snprintf(path, sizeof(path), "%s/emsim.pid", sim->dir);
@@ -165,12 +171,14 @@ static void run(struct sim *sim)
 int cmd_serve(const struct cli *cli)
 {
 	struct sim *sim = xcalloc(1, sizeof(*sim));
-	int rc = start(sim, cli);
 	pid_t pid = 0;
+	int rc;
 
+	sim->tls_fd = sim->unix_fd = sim->signal_fd = -1;
+	rc = start(sim, cli);
 	if (rc < 0) {
 		fprintf(stderr, "emsim: cannot start: %s\n", strerror(-rc));
-		free(sim);
+		release(sim);
 		return 1;
 	}
 	printf("emsim: %s on https://%s:%u, files in %s\n", sim->ids.serial,
@@ -178,16 +186,11 @@ int cmd_serve(const struct cli *cli)
 	fflush(stdout);
 	if (!cli->is_foreground)
 		pid = fork();
-	if (pid < 0 || pid > 0) {
-		/* The pid file belongs to the child, but must be there when this returns. */
-		if (pid > 0)
-			(void)write_number(sim->dir, "emsim.pid", (unsigned long)pid);
-		free(sim);
-		return pid < 0;
-	}
-	if (!cli->is_foreground && detach(sim) < 0)
-		return 1;
-	run(sim);
-	free(sim);
-	return 0;
+	if (pid == 0 && (cli->is_foreground || detach(sim) == 0))
+		run(sim);
+	/* The pid file is the child's, but must be there when the parent returns. */
+	if (pid > 0)
+		(void)write_number(sim->dir, "emsim.pid", (unsigned long)pid);
+	release(sim);
+	return pid < 0;
 }
