@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* Headers, and the segments that belong to no connection. */
+
+#include "tcp/tcp_priv.h"
+
+#include <rte_byteorder.h>
+#include <rte_ip.h>
+#include <rte_tcp.h>
+
+#include <string.h>
+
+static void set_checksums(const struct tcp_stack *st, struct rte_mbuf *m, struct rte_ipv4_hdr *ip,
+			  struct rte_tcp_hdr *th)
+{
+	m->l2_len = 0;
+	m->l3_len = TCP_IP_HDR_LEN;
+	m->l4_len = (th->data_off >> 4) * 4;
+	if (st->p.tx_cksum_offload) {
+		m->ol_flags = RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IP_CKSUM | RTE_MBUF_F_TX_TCP_CKSUM;
+		th->cksum = rte_ipv4_phdr_cksum(ip, m->ol_flags);
+	} else {
+		m->ol_flags = 0;
+		ip->hdr_checksum = rte_ipv4_cksum(ip);
+		th->cksum = rte_ipv4_udptcp_cksum(ip, th);
+	}
+}
+
+void tcp_emit_headers(const struct tcp_stack *st, const struct tcp_tuple *t, struct rte_mbuf *m,
+		      const struct tcp_hdr_fields *h)
+{
+	uint8_t opts[TCP_OPT_MAX_LEN];
+	const size_t opt_len = h->opts != NULL ? tcp_options_emit(h->opts, opts) : 0;
+	const uint16_t hdr_len = (uint16_t)(TCP_IP_HDR_LEN + TCP_HDR_LEN + opt_len);
+	struct rte_ipv4_hdr *ip = (void *)rte_pktmbuf_prepend(m, hdr_len);
+
+	if (ip == NULL)
+		return; /* cannot be: every caller leaves TCP_SEG_PAYLOAD_OFF */
+	struct rte_tcp_hdr *th = (void *)(ip + 1);
+
+	/* RFC 6864 4.1: an atomic datagram (DF, not a fragment) needs no identification. */
+	*ip = (struct rte_ipv4_hdr){
+		.version_ihl = 0x45,
+		.total_length = rte_cpu_to_be_16((uint16_t)m->pkt_len),
+		.fragment_offset = RTE_BE16(RTE_IPV4_HDR_DF_FLAG),
+		.time_to_live = 64,
+		.next_proto_id = IPPROTO_TCP,
+		.src_addr = ip_addr_to_v4(&t->local),
+		.dst_addr = ip_addr_to_v4(&t->remote),
+	};
+	*th = (struct rte_tcp_hdr){
+		.src_port = rte_cpu_to_be_16(t->local_port),
+		.dst_port = rte_cpu_to_be_16(t->remote_port),
+		.sent_seq = rte_cpu_to_be_32(h->seq),
+		.recv_ack = rte_cpu_to_be_32(h->ack),
+		.data_off = (uint8_t)((TCP_HDR_LEN + opt_len) / 4 << 4),
+		.tcp_flags = h->flags,
+		.rx_win = rte_cpu_to_be_16(h->wnd),
+	};
+	memcpy(th + 1, opts, opt_len);
+	set_checksums(st, m, ip, th);
+}
+
+void tcp_ctl_send(struct tcp_stack *st, const struct tcp_tuple *t, const struct tcp_hdr_fields *h)
+{
+	/* Nobody waits for these: when the ring is full the peer will ask again. */
+	if (st->ctl_tail - st->ctl_head >= TCP_CTL_RING)
+		return;
+	struct rte_mbuf *m = rte_pktmbuf_alloc(st->p.pool);
+
+	if (m == NULL) {
+		tcp_count(st, OUTCOME_MBUF_EXHAUSTED);
+		return;
+	}
+	m->data_off = TCP_SEG_PAYLOAD_OFF;
+	tcp_emit_headers(st, t, m, h);
+	st->ctl[st->ctl_tail++ % TCP_CTL_RING] = m;
+	st->nb_tx_mbufs++;
+}
+
+void tcp_reply_rst(struct tcp_stack *st, const struct tcp_segin *s)
+{
+	if (s->flags & TCP_RST)
+		return;
+	struct tcp_hdr_fields h = {.flags = TCP_RST};
+
+	if (s->flags & TCP_ACK) {
+		h.seq = s->ack;
+	} else {
+		h.ack = segin_end(s);
+		h.flags |= TCP_ACK;
+	}
+	tcp_count(st, OUTCOME_TCP_NO_CONNECTION);
+	tcp_ctl_send(st, &s->tuple, &h);
+}

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * What is known of each segment in flight: flags on the segment, sums on the connection.
+ *
+ *	pipe = (snd_nxt - snd_una) - sacked - lost + rtx
+ *
+ * Invariant: each sum counts exactly the segments that carry its flag, and nb_lost_pending those
+ * that are lost and not resent; tcp_seg_set_flags() is the one place that moves them.
+ */
+
+#include "tcp/tcp_priv.h"
+
+static void count_in(struct tcp_conn *c, const struct tcp_seg *g)
+{
+	const uint32_t len = seg_seq_len(g);
+
+	if (g->flags & TCP_SEG_F_SACKED)
+		c->sacked += len;
+	if (g->flags & TCP_SEG_F_LOST)
+		c->lost += len;
+	if (g->flags & TCP_SEG_F_RTX)
+		c->rtx += len;
+	if ((g->flags & (TCP_SEG_F_LOST | TCP_SEG_F_RTX)) == TCP_SEG_F_LOST)
+		c->nb_lost_pending++;
+}
+
+static void count_out(struct tcp_conn *c, const struct tcp_seg *g)
+{
+	const uint32_t len = seg_seq_len(g);
+
+	if (g->flags & TCP_SEG_F_SACKED)
+		c->sacked -= len;
+	if (g->flags & TCP_SEG_F_LOST)
+		c->lost -= len;
+	if (g->flags & TCP_SEG_F_RTX)
+		c->rtx -= len;
+	if ((g->flags & (TCP_SEG_F_LOST | TCP_SEG_F_RTX)) == TCP_SEG_F_LOST)
+		c->nb_lost_pending--;
+}
+
+void tcp_seg_set_flags(struct tcp_conn *c, struct tcp_seg *g, uint32_t set, uint32_t clear)
+{
+	count_out(c, g);
+	g->flags = (uint8_t)((g->flags | set) & ~clear);
+	count_in(c, g);
+	if ((set & TCP_SEG_F_LOST) && c->rtx_hint != NULL && seq_lt(g->seq, c->rtx_hint->seq))
+		c->rtx_hint = NULL;
+}
+
+uint32_t tcp_pipe(const struct tcp_conn *c)
+{
+	const uint32_t sent = c->snd_nxt - c->snd_una + c->rtx;
+	uint32_t gone = c->sacked + c->lost;
+
+	/* Without SACK each duplicate ACK says that one segment has left, RFC 5681 3.2. */
+	if (!(c->flags & TCP_F_SACK))
+		gone += (uint32_t)c->dupacks * c->mss;
+	return sent > gone ? sent - gone : 0;
+}
+
+void tcp_rack_advance(struct tcp_conn *c, const struct tcp_seg *g, uint64_t now_us)
+{
+	const uint32_t rtt = (uint32_t)(now_us - g->tx_us);
+
+	/* RFC 8985 6.2 step 2: too quick for a resend, so it was the original. */
+	if ((g->flags & TCP_SEG_F_EVER_RTX) && rtt < c->min_rtt_us)
+		return;
+	c->rack_rtt_us = rtt;
+	if (g->tx_us > c->rack_tx_us ||
+	    (g->tx_us == c->rack_tx_us && seq_gt(seg_end(g), c->rack_end))) {
+		c->rack_tx_us = g->tx_us;
+		c->rack_end = seg_end(g);
+	}
+}
+
+static bool was_resent(const struct tcp_conn *c, struct tcp_range r)
+{
+	for (unsigned i = 0; i < TCP_NB_RTX_RING; i++) {
+		const uint32_t seq = c->rtx_ring[i];
+
+		if (seq - r.start < r.end - r.start)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * RFC 2883 4: a first block below the ACK, or inside the second one, reports a duplicate. The
+ * network duplicates as well; only a duplicate of something that we did resend says that a resend
+ * was needless.
+ */
+static bool take_dsack(struct tcp_conn *c, const struct tcp_segin *s, struct tcp_acked *a)
+{
+	const struct tcp_range d = s->opts.sacks[0];
+	bool is_dsack = seq_lt(d.start, s->ack);
+
+	if (!is_dsack && s->opts.nb_sacks > 1) {
+		const struct tcp_range e = s->opts.sacks[1];
+
+		is_dsack = seq_geq(d.start, e.start) && seq_leq(d.end, e.end);
+	}
+	if (!is_dsack)
+		return false;
+	a->dsack = true;
+	if (seq_lt(d.start, d.end) && was_resent(c, d))
+		a->dsack_spurious = true;
+	return true;
+}
+
+/* The blocks that can be true, in order. */
+static unsigned collect_blocks(const struct tcp_conn *c, const struct tcp_segin *s, unsigned first,
+			       struct tcp_range *ret)
+{
+	unsigned n = 0;
+
+	for (unsigned i = first; i < s->opts.nb_sacks; i++) {
+		const struct tcp_range r = s->opts.sacks[i];
+		unsigned at = n;
+
+		if (!seq_lt(r.start, r.end) || seq_gt(r.end, c->snd_nxt) || seq_lt(r.start, s->ack))
+			continue;
+		while (at > 0 && seq_gt(ret[at - 1].start, r.start)) {
+			ret[at] = ret[at - 1];
+			at--;
+		}
+		ret[at] = r;
+		n++;
+	}
+	return n;
+}
+
+static void mark_arrived(struct tcp_conn *c, struct tcp_seg *g, struct tcp_acked *a,
+			 uint64_t now_us)
+{
+	a->delivered += seg_seq_len(g);
+	tcp_rack_advance(c, g, now_us);
+	if (!(g->flags & TCP_SEG_F_EVER_RTX)) {
+		a->has_rtt = true;
+		a->rtt_us = (uint32_t)(now_us - g->tx_us);
+		if (seq_lt(g->seq, c->fack))
+			c->flags |= TCP_F_REORDERING;
+	}
+	tcp_seg_set_flags(c, g, TCP_SEG_F_SACKED, TCP_SEG_F_LOST | TCP_SEG_F_RTX);
+	if (g->flags & TCP_SEG_F_TIMED) {
+		TAILQ_REMOVE(&c->timed, g, timed);
+		g->flags &= (uint8_t)~TCP_SEG_F_TIMED;
+	}
+}
+
+void tcp_sack_mark(struct tcp_conn *c, const struct tcp_segin *s, struct tcp_acked *a,
+		   uint64_t now_us)
+{
+	struct tcp_range blocks[TCP_OPT_MAX_SACKS];
+	const unsigned n = collect_blocks(c, s, take_dsack(c, s, a) ? 1 : 0, blocks);
+	uint32_t fack = c->fack;
+	unsigned i = 0;
+
+	for (struct tcp_seg *g = c->sndq_head; g != NULL && (g->flags & TCP_SEG_F_SENT) && i < n;
+	     g = g->next) {
+		while (i < n && seq_leq(blocks[i].end, g->seq))
+			i++;
+		if (i == n)
+			break;
+		if (seq_lt(g->seq, blocks[i].start) || seq_gt(seg_end(g), blocks[i].end))
+			continue;
+		if (!(g->flags & TCP_SEG_F_SACKED))
+			mark_arrived(c, g, a, now_us);
+		fack = seq_max(fack, seg_end(g));
+	}
+	c->fack = fack;
+}

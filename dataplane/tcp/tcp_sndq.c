@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * The send queue: one mbuf is one segment (tcp_priv.h, struct tcp_seg). reserve() hands out room
+ * in the last one until it is full or has been sent; commit() makes it part of the stream.
+ *
+ * Invariant: [sndq_head, snd_next) has TCP_SEG_F_SENT, [snd_next, NULL) has not.
+ */
+
+#include "tcp/tcp_priv.h"
+
+#include <rte_common.h>
+
+#include <errno.h>
+#include <string.h>
+
+static uint8_t *seg_payload(struct tcp_seg *g)
+{
+	return (uint8_t *)g->m->buf_addr + g->off;
+}
+
+static struct tcp_seg *seg_new(struct tcp_stack *st)
+{
+	struct rte_mbuf *m = rte_pktmbuf_alloc(st->p.pool);
+
+	if (m == NULL) {
+		tcp_count(st, OUTCOME_MBUF_EXHAUSTED);
+		return NULL;
+	}
+	struct tcp_seg *g = m->buf_addr;
+
+	*g = (struct tcp_seg){.m = m, .off = TCP_SEG_PAYLOAD_OFF};
+	st->nb_tx_mbufs++;
+	return g;
+}
+
+static void seg_free(struct tcp_conn *c, struct tcp_seg *g)
+{
+	/* The accounts of what is in flight forget it. */
+	if (g->flags & TCP_SEG_F_SENT)
+		tcp_seg_set_flags(c, g, 0, TCP_SEG_F_SACKED | TCP_SEG_F_LOST | TCP_SEG_F_RTX);
+	if (g->flags & TCP_SEG_F_TIMED)
+		TAILQ_REMOVE(&c->timed, g, timed);
+	if (c->rtx_hint == g)
+		c->rtx_hint = NULL;
+	c->st->nb_tx_mbufs--;
+	rte_pktmbuf_free(g->m);
+}
+
+void tcp_sndq_free(struct tcp_conn *c)
+{
+	struct tcp_seg *g = c->sndq_head;
+
+	while (g != NULL) {
+		struct tcp_seg *next = g->next;
+
+		seg_free(c, g);
+		g = next;
+	}
+	if (c->snd_spare != NULL)
+		seg_free(c, c->snd_spare);
+	c->sndq_head = NULL;
+	c->sndq_tail = NULL;
+	c->snd_next = NULL;
+	c->snd_spare = NULL;
+	c->sndq_bytes = 0;
+	c->sndq_segs = 0;
+}
+
+static void append(struct tcp_conn *c, struct tcp_seg *g)
+{
+	g->next = NULL;
+	g->seq = c->snd_end;
+	if (c->sndq_tail != NULL)
+		c->sndq_tail->next = g;
+	else
+		c->sndq_head = g;
+	c->sndq_tail = g;
+	if (c->snd_next == NULL)
+		c->snd_next = g;
+	c->sndq_segs++;
+}
+
+/* Tiny commits that are each sent at once must not hold a buffer each without bound. */
+static uint32_t max_segs(const struct tcp_conn *c)
+{
+	return 2 * (c->st->p.snd_buf / c->seg_cap) + 32;
+}
+
+static bool has_room(const struct tcp_conn *c, const struct tcp_seg *g)
+{
+	return g != NULL && !(g->flags & (TCP_SEG_F_SENT | TCP_SEG_F_FIN)) && g->len < c->seg_cap;
+}
+
+static bool can_commit(const struct tcp_conn *c)
+{
+	return (c->state == TCP_S_ESTABLISHED || c->state == TCP_S_CLOSE_WAIT) &&
+	       !(c->flags & TCP_F_FIN_QUEUED);
+}
+
+static struct tcp_seg *reserve_seg(struct tcp_conn *c)
+{
+	struct tcp_stack *st = c->st;
+
+	if (has_room(c, c->sndq_tail))
+		return c->sndq_tail;
+	if (c->sndq_segs >= max_segs(c)) {
+		c->flags |= TCP_F_LOW;
+		return NULL;
+	}
+	if (c->snd_spare == NULL) {
+		c->snd_spare = seg_new(st);
+		if (c->snd_spare == NULL) {
+			c->flags |= TCP_F_MEM_WAIT;
+			wheel_arm(&st->wheel, &c->t_ack, st->now_us + TCP_MEM_RETRY_US);
+		}
+	}
+	return c->snd_spare;
+}
+
+static struct tcp_conn *conn_of(struct stream *s)
+{
+	return (struct tcp_conn *)(void *)s; /* the first member */
+}
+
+static struct slice_mut sndq_reserve(struct stream *s)
+{
+	struct tcp_conn *c = conn_of(s);
+
+	if (!can_commit(c))
+		return (struct slice_mut){0};
+	const size_t room = tcp_conn_writable(c);
+
+	if (room == 0) {
+		c->flags |= TCP_F_LOW;
+		return (struct slice_mut){0};
+	}
+	struct tcp_seg *g = reserve_seg(c);
+
+	if (g == NULL)
+		return (struct slice_mut){0};
+	return (struct slice_mut){seg_payload(g) + g->len,
+				  RTE_MIN(room, (size_t)(c->seg_cap - g->len))};
+}
+
+static void sndq_commit(struct stream *s, size_t n)
+{
+	struct tcp_conn *c = conn_of(s);
+
+	if (n == 0)
+		return;
+	struct tcp_seg *g = c->sndq_tail;
+
+	if (!has_room(c, g)) {
+		g = c->snd_spare;
+		if (g == NULL)
+			return; /* a commit without a reserve */
+		c->snd_spare = NULL;
+		append(c, g);
+	}
+	g->len += (uint16_t)n;
+	c->snd_end += (uint32_t)n;
+	c->sndq_bytes += (uint32_t)n;
+	if (tcp_conn_writable(c) < c->st->p.snd_buf / 2)
+		c->flags |= TCP_F_LOW;
+	tcp_conn_want_output(c);
+}
+
+size_t tcp_conn_writable(const struct tcp_conn *c)
+{
+	if (!can_commit(c) || c->sndq_bytes >= c->st->p.snd_buf)
+		return 0;
+	return c->st->p.snd_buf - c->sndq_bytes;
+}
+
+int tcp_sndq_fin(struct tcp_conn *c)
+{
+	struct tcp_seg *g = c->sndq_tail;
+
+	if (g == NULL || (g->flags & TCP_SEG_F_SENT)) {
+		g = c->snd_spare != NULL ? c->snd_spare : seg_new(c->st);
+		c->snd_spare = NULL;
+		if (g == NULL)
+			return -ENOMEM;
+		append(c, g);
+	}
+	g->flags |= TCP_SEG_F_FIN;
+	c->snd_end++;
+	c->flags &= ~TCP_F_FIN_WANTED;
+	return 0;
+}
+
+/* The peer acknowledged a part of <g>: rare, some middle box cuts segments. */
+static void trim_head(struct tcp_conn *c, struct tcp_seg *g)
+{
+	const uint32_t n = RTE_MIN(c->snd_una - g->seq, (uint32_t)g->len);
+	const uint32_t keep = g->flags & (TCP_SEG_F_SACKED | TCP_SEG_F_LOST | TCP_SEG_F_RTX);
+
+	tcp_seg_set_flags(c, g, 0, keep);
+	g->seq += n;
+	g->off += (uint16_t)n;
+	g->len -= (uint16_t)n;
+	c->sndq_bytes -= n;
+	tcp_seg_set_flags(c, g, keep, 0);
+}
+
+void tcp_sndq_drop_head(struct tcp_conn *c)
+{
+	struct tcp_seg *g = c->sndq_head;
+
+	while (g != NULL && (g->flags & TCP_SEG_F_SENT) && seq_leq(seg_end(g), c->snd_una)) {
+		struct tcp_seg *next = g->next;
+
+		c->sndq_bytes -= g->len;
+		c->sndq_segs--;
+		seg_free(c, g);
+		g = next;
+	}
+	c->sndq_head = g;
+	if (g == NULL)
+		c->sndq_tail = NULL;
+	else if ((g->flags & TCP_SEG_F_SENT) && seq_lt(g->seq, c->snd_una))
+		trim_head(c, g);
+}
+
+int tcp_sndq_split(struct tcp_conn *c, struct tcp_seg *g, uint16_t len)
+{
+	struct tcp_seg *b = seg_new(c->st);
+
+	if (b == NULL)
+		return -ENOMEM;
+	const uint32_t state = g->flags & (TCP_SEG_F_SACKED | TCP_SEG_F_LOST | TCP_SEG_F_RTX);
+
+	if (g->flags & TCP_SEG_F_SENT)
+		tcp_seg_set_flags(c, g, 0, state);
+	b->seq = g->seq + len;
+	b->len = g->len - len;
+	b->tx_us = g->tx_us;
+	b->nb_tx = g->nb_tx;
+	b->flags = g->flags;
+	memcpy(seg_payload(b), seg_payload(g) + len, b->len);
+	g->len = len;
+	g->flags &= (uint8_t)~TCP_SEG_F_FIN;
+	b->next = g->next;
+	g->next = b;
+	if (c->sndq_tail == g)
+		c->sndq_tail = b;
+	c->sndq_segs++;
+	if (g->flags & TCP_SEG_F_TIMED)
+		TAILQ_INSERT_AFTER(&c->timed, g, b, timed);
+	if (g->flags & TCP_SEG_F_SENT) {
+		tcp_seg_set_flags(c, g, state, 0);
+		tcp_seg_set_flags(c, b, state, 0);
+	}
+	return 0;
+}
+
+/* ---- the stream's reading half lives in tcp_reasm.c ---- */
+
+static struct slice rcvq_peek(struct stream *s)
+{
+	return tcp_rcvq_peek(conn_of(s));
+}
+
+static void rcvq_consume(struct stream *s, size_t n)
+{
+	tcp_rcvq_consume(conn_of(s), n);
+}
+
+static bool rcvq_is_eof(const struct stream *s)
+{
+	const struct tcp_conn *c = (const struct tcp_conn *)(const void *)s;
+
+	return (c->flags & TCP_F_FIN_RCVD) && c->rcvq_bytes == 0;
+}
+
+const struct stream_ops tcp_stream_ops = {
+	.peek = rcvq_peek,
+	.consume = rcvq_consume,
+	.reserve = sndq_reserve,
+	.commit = sndq_commit,
+	.is_eof = rcvq_is_eof,
+};

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* Making and unmaking a stack, its pool of connections, its listeners, its clock. */
+
+#include "tcp/tcp_priv.h"
+
+#include <rte_common.h>
+#include <rte_mempool.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static uint8_t wscale_for(uint32_t rcv_buf)
+{
+	uint8_t s = 0;
+
+	while (s < 14 && (UINT32_C(65535) << s) < rcv_buf)
+		s++;
+	return s;
+}
+
+static int alloc_tables(struct tcp_stack *st)
+{
+	const uint32_t n = st->p.max_conns;
+
+	/* As many TIME-WAIT entries as connections: the side that closes first keeps them. */
+	st->tw_cap = n;
+	st->tw_base = n + 1;
+	st->conns = calloc(n, sizeof(*st->conns));
+	st->tws = calloc(n, sizeof(*st->tws));
+	if (st->conns == NULL || st->tws == NULL)
+		return -ENOMEM;
+	for (uint32_t i = n; i > 0; i--) {
+		st->conns[i - 1].next_free = st->free_conns;
+		st->free_conns = &st->conns[i - 1];
+		st->tws[i - 1].next = st->tw_free;
+		st->tw_free = i;
+	}
+	return tcp_table_init(&st->table, 2 * n);
+}
+
+struct tcp_stack *tcp_stack_new(const struct tcp_params *params)
+{
+	struct tcp_stack *st = calloc(1, sizeof(*st));
+
+	if (st == NULL)
+		return NULL;
+	st->p = *params;
+	st->counters = params->counters != NULL ? params->counters : st->own_counters;
+	st->rcv_wscale = wscale_for(params->rcv_buf);
+	const uint32_t room = rte_pktmbuf_data_room_size(params->pool);
+
+	st->max_payload = (uint16_t)(room > TCP_SEG_PAYLOAD_OFF ? room - TCP_SEG_PAYLOAD_OFF : 0);
+	TAILQ_INIT(&st->outq);
+	TAILQ_INIT(&st->readyq);
+	TAILQ_INIT(&st->acceptq);
+	wheel_init(&st->wheel, 0);
+	st->t_tw.kind = TCP_T_TIME_WAIT;
+	if (st->max_payload < TCP_MIN_MSS || alloc_tables(st) < 0) {
+		tcp_stack_free(st);
+		return NULL;
+	}
+	return st;
+}
+
+void tcp_stack_free(struct tcp_stack *st)
+{
+	if (st == NULL)
+		return;
+	for (uint32_t i = 0; st->conns != NULL && i < st->p.max_conns; i++) {
+		if (st->conns[i].st != NULL)
+			tcp_conn_free(&st->conns[i]);
+	}
+	while (st->ctl_head != st->ctl_tail)
+		rte_pktmbuf_free(st->ctl[st->ctl_head++ % TCP_CTL_RING]);
+	tcp_table_fini(&st->table);
+	free(st->tws);
+	free(st->conns);
+	free(st);
+}
+
+struct tcp_conn *tcp_conn_alloc(struct tcp_stack *st, const struct tcp_tuple *tuple, uint32_t hash)
+{
+	struct tcp_conn *c = st->free_conns;
+
+	if (c == NULL) {
+		tcp_count(st, OUTCOME_TCP_NO_CONN_FREE);
+		return NULL;
+	}
+	st->free_conns = c->next_free;
+	memset(c, 0, sizeof(*c));
+	c->st = st;
+	c->stream.ops = &tcp_stream_ops;
+	c->tuple = *tuple;
+	c->hash = hash;
+	c->t_rtx.kind = TCP_T_RTX;
+	c->t_ack.kind = TCP_T_ACK;
+	c->t_life.kind = TCP_T_LIFE;
+	c->rto_us = TCP_RTO_INIT_US;
+	c->cc = &tcp_cc_cubic;
+	c->reo_mult = 1;
+	c->rcv_limit = RTE_MIN(st->p.rcv_buf, TCP_INIT_RCV_WND);
+	c->rcv_mss = TCP_MIN_MSS;
+	TAILQ_INIT(&c->timed);
+	st->nb_conns++;
+	tcp_table_insert(st, hash, tcp_conn_id(c));
+	return c;
+}
+
+static void leave_lists(struct tcp_conn *c)
+{
+	struct tcp_stack *st = c->st;
+
+	if (c->flags & TCP_F_IN_OUTQ)
+		TAILQ_REMOVE(&st->outq, c, outq);
+	if (c->flags & TCP_F_IN_READYQ)
+		TAILQ_REMOVE(&st->readyq, c, readyq);
+	if (c->flags & TCP_F_IN_ACCEPTQ)
+		TAILQ_REMOVE(&st->acceptq, c, acceptq);
+	if (c->flags & TCP_F_HALF_OPEN)
+		st->nb_half_open--;
+	c->flags &= ~(TCP_F_IN_OUTQ | TCP_F_IN_READYQ | TCP_F_IN_ACCEPTQ | TCP_F_HALF_OPEN);
+}
+
+void tcp_conn_free(struct tcp_conn *c)
+{
+	struct tcp_stack *st = c->st;
+
+	leave_lists(c);
+	wheel_cancel(&st->wheel, &c->t_rtx);
+	wheel_cancel(&st->wheel, &c->t_ack);
+	wheel_cancel(&st->wheel, &c->t_life);
+	tcp_sndq_free(c);
+	tcp_rcvq_free(c);
+	if (!(c->flags & TCP_F_DEAD)) {
+		tcp_table_remove(st, c->hash, tcp_conn_id(c));
+		if (c->state != TCP_S_TIME_WAIT)
+			st->nb_conns--;
+	}
+	c->st = NULL;
+	c->next_free = st->free_conns;
+	st->free_conns = c;
+}
+
+int tcp_listen(struct tcp_stack *st, const struct ip_addr *addr, uint16_t port, void *user)
+{
+	uint32_t n = 0;
+
+	if (port == 0)
+		return -EINVAL;
+	if (tcp_listener_find(st, addr, port) != NULL)
+		return -EADDRINUSE;
+	while (n < st->nb_listeners && st->listeners[n].port != 0)
+		n++;
+	if (n >= RTE_MIN(st->p.max_listeners, TCP_MAX_LISTENERS))
+		return -ENOSPC;
+	st->listeners[n] = (struct tcp_listener){.addr = *addr, .port = port, .user = user};
+	if (n == st->nb_listeners)
+		st->nb_listeners++;
+	return 0;
+}
+
+int tcp_unlisten(struct tcp_stack *st, const struct ip_addr *addr, uint16_t port)
+{
+	for (uint32_t i = 0; i < st->nb_listeners; i++) {
+		struct tcp_listener *l = &st->listeners[i];
+
+		if (l->port == port && port != 0 && memcmp(&l->addr, addr, sizeof(*addr)) == 0) {
+			*l = (struct tcp_listener){0};
+			return 0;
+		}
+	}
+	return -ENOENT;
+}
+
+/* A scan: there are few, and only a SYN gets here. */
+const struct tcp_listener *tcp_listener_find(const struct tcp_stack *st, const struct ip_addr *addr,
+					     uint16_t port)
+{
+	for (uint32_t i = 0; i < st->nb_listeners; i++) {
+		const struct tcp_listener *l = &st->listeners[i];
+
+		if (l->port == port && memcmp(&l->addr, addr, sizeof(*addr)) == 0)
+			return l;
+	}
+	return NULL;
+}
+
+void tcp_tick(struct tcp_stack *st, uint64_t now_us)
+{
+	struct wheel_timer *t;
+
+	st->now_us = now_us;
+	while ((t = wheel_pop(&st->wheel, now_us)) != NULL)
+		tcp_timer_fire(st, t, now_us);
+}
+
+uint64_t tcp_next_deadline(const struct tcp_stack *st)
+{
+	return wheel_next_us(&st->wheel);
+}
+
+uint32_t tcp_stack_nb_conns(const struct tcp_stack *st)
+{
+	return st->nb_conns;
+}
+
+uint32_t tcp_stack_nb_time_wait(const struct tcp_stack *st)
+{
+	return st->nb_tw;
+}
+
+uint32_t tcp_stack_nb_mbufs(const struct tcp_stack *st)
+{
+	return st->nb_rx_mbufs + st->nb_tx_mbufs;
+}
