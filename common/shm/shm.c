@@ -21,6 +21,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+static_assert(SECRETS_SLOTS == SNAP_MAX_KEYS, "snap_check() bounds key_slot by the latter");
+
 int shm_open_dir(const char *dir)
 {
 	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);

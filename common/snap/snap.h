@@ -28,12 +28,16 @@ struct snap_view {
  * <prev> (an earlier checked view of the same mapping that is still alive) only device pages
  * that differ from it are checked, and config, posture and verdict objects that moved.
  *
- * Never reads outside the mapping, whatever the bytes are. Returns 0 or -EBADMSG with the place
- * in <ret_why> (a static string, NULL allowed) and <ret> untouched.
+ * Never reads outside the mapping, whatever the bytes are, and does work in proportion to <len>.
+ * <len> is what exists of the mapping (shm_snapshot_len()), not what the header claims. Returns 0
+ * or -EBADMSG with the place in <ret_why> (a static string, NULL allowed) and <ret> untouched.
  */
 [[nodiscard]] int snap_check(const void *base, size_t len, uint64_t root_off,
 			     const struct snap_view *prev, struct snap_view *ret,
 			     const char **ret_why);
+
+/* The configuration object alone, <config> 8-aligned. 0 or -EBADMSG, as snap_check(). */
+[[nodiscard]] int snap_config_check(const void *config, size_t len, const char **ret_why);
 
 /* The device's record, or NULL. Valid as long as the version is. */
 const struct snap_device *snap_device_find(const struct snap_view *v, const struct device_uid *uid);
@@ -79,5 +83,7 @@ static inline const void *snap_arr(const struct snap_view *v, struct snap_arr a)
 bool snap_changes_since(const struct snap_view *v, uint64_t since,
 			void (*on_change)(void *user, const struct snap_change *ch), void *user);
 
+/* SipHash-1-3. */
+uint64_t snap_siphash(const uint64_t key[static 2], const void *ptr, size_t len);
 /* SipHash-1-3 of <uid> under the file's seed: page = top bits, fingerprint = low byte. */
 uint64_t snap_device_hash(const uint64_t seed[static 2], const struct device_uid *uid);

@@ -26,7 +26,8 @@ struct snap_build_ops {
 	int (*grow)(void *user, uint64_t len);
 	/*
 	 * Store-release <root_off> as the current version, start a grace period, and return its
-	 * token. Called by snap_build_publish().
+	 * token; tokens ascend. Called by snap_build_publish(), and by snap_build_resume() for the
+	 * version that is current already.
 	 */
 	uint64_t (*publish)(void *user, uint64_t root_off, uint64_t generation);
 	/* Has every reader left versions older than the publish that returned <token>? */
@@ -52,7 +53,9 @@ void snap_build_free(struct snap_build *b);
 
 /*
  * Put (insert or replace) a device into the draft; remove it. <notified_us> goes to the change
- * list (0: not a change that sessions must hear of). -ENOSPC when the file cannot grow.
+ * list (0: not a change that sessions must hear of). Putting what is there already, and removing
+ * what is not, changes nothing. -ENOSPC when the file cannot grow, -EINVAL for a record that
+ * snap_check() would refuse.
  */
 [[nodiscard]] int snap_build_device_put(struct snap_build *b, const struct snap_device *dev,
 					uint64_t notified_us);
@@ -86,7 +89,10 @@ const uint64_t *snap_build_posture_bits(const struct snap_build *b, uint32_t pos
 [[nodiscard]] int snap_build_revoked(struct snap_build *b, const struct snap_revoked *list,
 				     uint32_t count);
 
-/* Make the draft the current version. 0 (also when nothing changed), -ENOSPC. */
+/*
+ * Make the draft the current version. 0 (also when nothing changed), -ENOSPC, -EINVAL when there is
+ * no configuration yet or a device or revocation is of an EMS that it does not have.
+ */
 [[nodiscard]] int snap_build_publish(struct snap_build *b, uint64_t now_us);
 uint64_t snap_build_generation(const struct snap_build *b);
 

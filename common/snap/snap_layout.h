@@ -11,7 +11,7 @@
  *	+----------+------+------+------+------+------+------+------ . . . ------+
  *
  *	objects:  snap_root        one page per version; rendezvous names the current one
- *	          device directory uint64_t page offsets, 1 << device_dir_bits of them
+ *	          device directory uint64_t page offsets, 1 << device_dir_bits of them; 0: empty
  *	          device page      struct snap_device_page, 63 devices
  *	          posture rows     one bitset of tags per posture id
  *	          verdict rows     one bitset of tag expressions per posture id
@@ -46,6 +46,7 @@
 #define SNAP_MAX_EXPRS 16384u
 #define SNAP_MAX_DIR_BITS 20u  /* 2^20 pages of 63 devices: 40 million and more */
 #define SNAP_MAX_WORKERS 64u
+#define SNAP_MAX_KEYS 512u     /* slots of the secrets file */
 #define SNAP_NONE UINT32_MAX   /* "no such index" */
 #define SNAP_HISTORY 64u       /* versions whose change lists a root still names */
 
@@ -288,7 +289,8 @@ struct snap_policy {
 
 /*
  * Tag expressions are trees, stored flat: an expression is its root node; children are
- * contiguous runs of nodes. Depth is at most SNAP_EXPR_DEPTH.
+ * contiguous runs of nodes. Depth is at most SNAP_EXPR_DEPTH. A node that is not a tag has children:
+ * "all of nothing" would be true of everyone.
  */
 #define SNAP_EXPR_DEPTH 16u
 enum snap_node_op { SNAP_NODE_TAG, SNAP_NODE_ANY, SNAP_NODE_ALL, SNAP_NODE_NONE };
