@@ -89,8 +89,8 @@ struct policy_trace {
  * Decide. Order: certificate against record (001, 063), device (066, 067, 062), then the
  * policies in order, first match; none is the implicit deny: 065 when some policy failed by its
  * tags alone, 061 otherwise. An access proxy without client_cert, or with an empty certificate
- * that it accepts, has no device: tags are unknown then, and unknown never lets through.
- * <trace> may be NULL.
+ * that it accepts, has no device: tags are unknown then, and unknown never lets through: an
+ * accept policy does not match, a deny policy denies (066). <trace> may be NULL.
  */
 void policy_decide(const struct snap_view *v, const struct policy_facts *f,
 		   const struct policy_now *now, struct policy_verdict *ret,
@@ -107,6 +107,10 @@ enum policy_truth policy_expr_eval(const void *config, const struct snap_expr *e
 bool policy_is_fresh(const struct snap_view *v, uint8_t ems, const struct policy_now *now,
 		     uint32_t grace_s);
 
-/* Title and remediation text for a reason code, for the block page. Never NULL. */
+/*
+ * For the block page, by reason code: the group's title, what happened, what to do. Never NULL,
+ * and never a word about policies' or tags' names.
+ */
 const char *policy_code_title(uint16_t code);
+const char *policy_code_text(uint16_t code);
 const char *policy_code_remedy(uint16_t code);
