@@ -94,7 +94,12 @@ struct state_cursor {
 struct state_batch {
 	/* set by the connector */
 	uint8_t ems_id;
-	bool is_full;         /* part of a first, full pull: published more coarsely */
+	/*
+	 * Part of a pull without a cursor. <is_first> and <is_last> mark its first and last page:
+	 * after the last one, devices of this EMS that no page of it named are deleted (cursor_obj
+	 * STATE_OBJ_SYSINFO) or lose their posture (STATE_OBJ_UID_TAGS).
+	 */
+	bool is_full, is_first, is_last;
 	uint64_t notified_us; /* CLOCK_MONOTONIC of the notification that led here; 0: none */
 	/* saved after the data are; obj is enum state_obj */
 	bool has_cursor;
