@@ -10,7 +10,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum leg_kind { LEG_FRONT, LEG_BACK };
+enum leg_kind {
+	LEG_FRONT,
+	LEG_BACK
+};
 
 struct leg {
 	uint8_t kind; /* enum leg_kind */

@@ -132,10 +132,9 @@ static enum pump fill_from_server(struct session *s, int *ret_rc)
 		memmove(b->data, b->data + b->off, b->len);
 		b->off = 0;
 	}
-	*ret_rc = b->len == SESSION_BUF_CAP
-			  ? -ENOBUFS
-			  : upstream_conn_read(s->back, b->data + b->len, SESSION_BUF_CAP - b->len,
-					       &n);
+	*ret_rc = b->len == SESSION_BUF_CAP ? -ENOBUFS
+					    : upstream_conn_read(s->back, b->data + b->len,
+								 SESSION_BUF_CAP - b->len, &n);
 	if (*ret_rc == 0) {
 		b->len += (uint32_t)n;
 		s->x.server_in += n;

@@ -2,9 +2,8 @@
 
 /* A request from its head to the real server that will answer it, or to a refusal. */
 
-#include "session/session_priv.h"
-
 #include "http/block_page.h"
+#include "session/session_priv.h"
 
 #include <errno.h>
 #include <time.h>
@@ -132,8 +131,8 @@ static void write_page(struct session *s, const struct answer *a, bool is_keep_a
  */
 static void answer(struct session *s, const struct answer *a)
 {
-	const bool goes_on = s->x.head_len > 0 && s->x.is_keep_alive && s->x.req_done &&
-			     s->in != NULL;
+	const bool goes_on =
+		s->x.head_len > 0 && s->x.is_keep_alive && s->x.req_done && s->in != NULL;
 
 	write_page(s, a, goes_on);
 	if (!goes_on) {
@@ -148,9 +147,8 @@ static bool parse_again(struct session *s)
 {
 	enum outcome why;
 
-	return s->in != NULL &&
-	       h1_parse_request(slice_of(s->in->data + s->in->off, s->in->len), &s->sw->head,
-				&why) == 0;
+	return s->in != NULL && h1_parse_request(slice_of(s->in->data + s->in->off, s->in->len),
+						 &s->sw->head, &why) == 0;
 }
 
 void request_refuse(struct session *s, uint16_t status, enum outcome why)
@@ -371,7 +369,8 @@ void request_begin(struct session *s)
 		session_end(s, true);
 		return;
 	}
-	if (route_find(sw, s->listener->service, tls_conn_sni(s->tls), &sw->head, &route, &why) < 0) {
+	if (route_find(sw, s->listener->service, tls_conn_sni(s->tls), &sw->head, &route, &why) <
+	    0) {
 		request_refuse(s, why == OUTCOME_HTTP_MISDIRECTED ? 421 : h1_refusal_status(why),
 			       why);
 		return;

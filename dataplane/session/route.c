@@ -77,8 +77,8 @@ static void find_gateway(struct session_worker *sw, const struct service *svc, s
 	r->gateway = NULL;
 	if (svc->patterns == NULL)
 		return;
-	if (hs_scan(svc->patterns, (const char *)r->path.ptr, (unsigned)r->path.len, 0,
-		    sw->scratch, on_match, &m) != HS_SUCCESS)
+	if (hs_scan(svc->patterns, (const char *)r->path.ptr, (unsigned)r->path.len, 0, sw->scratch,
+		    on_match, &m) != HS_SUCCESS)
 		return;
 	if (m.best >= ap->gateways.count)
 		return;
@@ -158,13 +158,12 @@ static uint32_t pick_weighted(const struct candidates *c, enum snap_server_statu
 		if (!is_usable(c, i, status, take_down))
 			continue;
 
-		const int32_t weight = c->gw->ldb_method == SNAP_LDB_WEIGHTED ? c->server[i].weight
-									      : 1;
+		const int32_t weight =
+			c->gw->ldb_method == SNAP_LDB_WEIGHTED ? c->server[i].weight : 1;
 
 		total += weight;
 		cur[c->server[i].health] += weight;
-		if (best == SNAP_NONE ||
-		    cur[c->server[i].health] > cur[c->server[best].health])
+		if (best == SNAP_NONE || cur[c->server[i].health] > cur[c->server[best].health])
 			best = i;
 	}
 	if (best != SNAP_NONE)
@@ -188,16 +187,16 @@ const struct snap_real_server *route_pick_server(struct session_worker *sw,
 {
 	const struct candidates c = {
 		.sw = sw, .gw = gw, .server = snap_arr(&sw->view, gw->servers), .tls = tls};
-	const bool is_turns = gw->ldb_method == SNAP_LDB_ROUND_ROBIN ||
-			      gw->ldb_method == SNAP_LDB_WEIGHTED;
+	const bool is_turns =
+		gw->ldb_method == SNAP_LDB_ROUND_ROBIN || gw->ldb_method == SNAP_LDB_WEIGHTED;
 	uint32_t i = SNAP_NONE;
 
 	if (attempt >= gw->servers.count)
 		return NULL;
 	/* Active before standby; those held down only when there is nothing else, and once. */
 	for (int take_down = 0; take_down <= (attempt == 0) && i == SNAP_NONE; take_down++) {
-		for (uint32_t st = SNAP_SERVER_ACTIVE;
-		     st <= SNAP_SERVER_STANDBY && i == SNAP_NONE; st++)
+		for (uint32_t st = SNAP_SERVER_ACTIVE; st <= SNAP_SERVER_STANDBY && i == SNAP_NONE;
+		     st++)
 			i = is_turns ? pick_weighted(&c, st, take_down)
 				     : pick_first(&c, st, take_down);
 	}

@@ -90,8 +90,7 @@ static int pick_cert(void *user, struct slice sni)
 
 	for (uint32_t i = 0; i < names->nb; i++)
 		if (route_host_matches(names->name[i].host_type,
-				       slice_of(names->name[i].host, names->name[i].host_len),
-				       sni))
+				       slice_of(names->name[i].host, names->name[i].host_len), sni))
 			return (int)names->name[i].cert;
 	return 0;
 }
@@ -104,8 +103,8 @@ static int want_vhosts(struct tls_wants *w, struct service_names *names)
 
 	for (uint32_t i = 0; i < w->ap->vhosts.count && names->nb < SESSION_MAX_NAMES; i++) {
 		const struct snap_vhost *vh = &vhost[idx[i]];
-		const uint32_t ci = vh->certificate == SNAP_NONE ? w->ap->certificate
-								 : vh->certificate;
+		const uint32_t ci =
+			vh->certificate == SNAP_NONE ? w->ap->certificate : vh->certificate;
 		const int n = want_cert(w, ci);
 
 		if (n < 0)

@@ -135,8 +135,7 @@ struct session *session_open(struct session_worker *sw, struct tcp_conn *c)
 		return NULL;
 	}
 
-	struct tls_conn *tls =
-		tls_conn_new(l->service->tls, tcp_conn_stream(c), SLICE_EMPTY);
+	struct tls_conn *tls = tls_conn_new(l->service->tls, tcp_conn_stream(c), SLICE_EMPTY);
 
 	if (tls == NULL) {
 		session_count(sw, OUTCOME_SESSION_FULL);
@@ -358,7 +357,7 @@ static void mail(struct session_worker *sw)
 	if (seq == atomic_load_explicit(&box->done, memory_order_relaxed))
 		return;
 	if (box->op == RDV_OP_KILL_SESSION) {
-		LIST_FOREACH(s, &sw->live, link)
+		LIST_FOREACH (s, &sw->live, link)
 			if (s->id == box->arg)
 				break;
 		if (s != NULL)

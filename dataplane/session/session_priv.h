@@ -53,11 +53,14 @@ static_assert(SESSION_BUF_CAP >= H1_MAX_HEAD && SESSION_BUF_CAP >= TLS_RECORD_MA
 /* Payload per record to the client: room for a chunk header and its end in the same record. */
 #define SESSION_PIECE (TLS_RECORD_MAX - 32u)
 #define SESSION_LINGER_US (2u * 1000 * 1000)
-#define SESSION_SWEEP 256u   /* sessions decided again per run when all must be */
-#define SESSION_BUDGET 8u    /* pieces moved per session and run, so that none starves others */
+#define SESSION_SWEEP 256u      /* sessions decided again per run when all must be */
+#define SESSION_BUDGET 8u       /* pieces moved per session and run, so that none starves others */
 #define SESSION_REASK_US 10000u /* no buffer was free: try again then */
 
-enum { SESSION_TIMER_DEADLINE = UPSTREAM_TIMER__END, SESSION_TIMER_RECHECK };
+enum {
+	SESSION_TIMER_DEADLINE = UPSTREAM_TIMER__END,
+	SESSION_TIMER_RECHECK
+};
 
 struct hs_database;
 struct hs_scratch;
@@ -68,7 +71,7 @@ struct session_worker;
  * since their TLS service keeps its certificates.
  */
 struct service_name {
-	uint32_t cert;	   /* index in the TLS service */
+	uint32_t cert;     /* index in the TLS service */
 	uint8_t host_type; /* enum snap_host_type */
 	uint8_t host_len;
 	uint8_t host[SESSION_NAME_MAX];
@@ -85,7 +88,7 @@ struct service {
 	struct service_names *names;
 	uint32_t proxy; /* index in the configuration */
 	struct tls_service *tls;
-	struct hs_database *patterns; /* NULL: no gateways */
+	struct hs_database *patterns;     /* NULL: no gateways */
 	struct tls_service **gateway_tls; /* per gateway; NULL entries: plain */
 	uint32_t nb_gateways;
 };
@@ -97,7 +100,7 @@ struct listener {
 	uint16_t port;
 	bool is_used;
 	bool is_listening;
-	bool is_seen; /* by the adoption under way */
+	bool is_seen;            /* by the adoption under way */
 	struct service *service; /* NULL: its access proxy is gone */
 };
 
@@ -128,8 +131,8 @@ struct exchange {
 	bool is_keep_alive;
 	bool has_expect;
 	bool has_upgrade;
-	bool req_sent;	     /* its head is on its way to the server */
-	bool req_done;	     /* so is its body */
+	bool req_sent;       /* its head is on its way to the server */
+	bool req_done;       /* so is its body */
 	bool res_started;    /* bytes of the response are on their way to the client */
 	bool res_keep_alive; /* what the server said */
 	bool is_fresh_only;  /* a kept-alive connection failed: take a new one */
@@ -148,11 +151,11 @@ struct exchange {
 };
 
 struct session {
-	struct leg leg; /* first: LEG_FRONT */
-	uint8_t state;	/* enum session_state */
-	bool has_device; /* peer.has_cert: in the UID index */
+	struct leg leg;   /* first: LEG_FRONT */
+	uint8_t state;    /* enum session_state */
+	bool has_device;  /* peer.has_cert: in the UID index */
 	bool is_accepted; /* the latest decision let it through */
-	bool is_again; /* on the worker's list of sessions with more to do */
+	bool is_again;    /* on the worker's list of sessions with more to do */
 	bool is_resumed, is_tls13;
 	uint32_t idx;
 	uint64_t id;
@@ -165,7 +168,7 @@ struct session {
 	struct tls_conn *tls;
 	struct service_names *names; /* in HANDSHAKE only */
 	struct upstream_conn *back;
-	struct buf *in;	  /* plaintext from the client */
+	struct buf *in;   /* plaintext from the client */
 	struct buf *from; /* bytes from the server */
 	struct policy_facts facts;
 	struct policy_verdict verdict; /* of the latest decision; <device> is not kept */
@@ -246,8 +249,8 @@ void service_names_unref(struct service_names **names);
 
 /* route.c: what the head asks for. Uses the worker's scratch. */
 struct route {
-	struct slice path;	     /* normalized, in sw->path */
-	struct slice host;	     /* normalized, in sw->host */
+	struct slice path;                  /* normalized, in sw->path */
+	struct slice host;                  /* normalized, in sw->host */
 	const struct snap_gateway *gateway; /* NULL: none matches */
 	uint32_t gateway_idx;
 };

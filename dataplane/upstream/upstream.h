@@ -29,20 +29,28 @@
 #include <sys/queue.h>
 
 /* Timer kinds in the worker's wheel; session's begin at UPSTREAM_TIMER__END. */
-enum { UPSTREAM_TIMER_CONN = 1, UPSTREAM_TIMER__END };
+enum {
+	UPSTREAM_TIMER_CONN = 1,
+	UPSTREAM_TIMER__END
+};
 
-#define UPSTREAM_IDLE_US (15u * 1000 * 1000) /* below the keep-alive time of usual servers */
-#define UPSTREAM_IDLE_MAX 64u		     /* kept per server and worker */
+#define UPSTREAM_IDLE_US (15u * 1000 * 1000)     /* below the keep-alive time of usual servers */
+#define UPSTREAM_IDLE_MAX 64u                    /* kept per server and worker */
 #define UPSTREAM_HOLDDOWN_US (30u * 1000 * 1000) /* holddown-interval of the field */
 
 struct upstream;
 struct upstream_server;
 
-enum upstream_state { UPSTREAM_FREE, UPSTREAM_OPENING, UPSTREAM_BUSY, UPSTREAM_IDLE };
+enum upstream_state {
+	UPSTREAM_FREE,
+	UPSTREAM_OPENING,
+	UPSTREAM_BUSY,
+	UPSTREAM_IDLE
+};
 
 struct upstream_conn {
 	struct leg leg; /* first: LEG_BACK */
-	uint8_t state;	/* enum upstream_state */
+	uint8_t state;  /* enum upstream_state */
 	bool is_reused; /* served a request before the present one */
 	struct tcp_conn *tcp;
 	struct tls_conn *tls; /* NULL: plain */
@@ -57,7 +65,7 @@ struct upstream_key {
 	struct ip_addr address;
 	uint16_t port;
 	struct tls_service *tls; /* NULL: plain; borrowed, see upstream_flush() */
-	struct slice tls_name;	 /* SNI; copied, at most 255 bytes */
+	struct slice tls_name;   /* SNI; copied, at most 255 bytes */
 };
 
 /* See session_pick_local in session.h. */
@@ -116,7 +124,6 @@ uint32_t upstream_nb_idle(const struct upstream *u);
  * read: 0, -EAGAIN, -EPIPE (end), -ECONNRESET, -EPROTO. Write takes all of <len> or nothing
  * (-EAGAIN); ask upstream_conn_room() first.
  */
-[[nodiscard]] int upstream_conn_read(struct upstream_conn *c, void *buf, size_t cap,
-				     size_t *ret_n);
+[[nodiscard]] int upstream_conn_read(struct upstream_conn *c, void *buf, size_t cap, size_t *ret_n);
 [[nodiscard]] int upstream_conn_write(struct upstream_conn *c, const void *buf, size_t len);
 size_t upstream_conn_room(const struct upstream_conn *c);
