@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* The part of io that runs once: pools, rings, ports, and what each port can do. */
+
+#include "io/io.h"
+
+#include <rte_errno.h>
+#include <rte_ethdev.h>
+#include <rte_lcore.h>
+#include <rte_mbuf.h>
+#include <rte_ring.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define RING_SIZE 2048u
+#define POOL_CACHE 256u
+#define NB_DESC 1024u
+#define DATA_ROOM (2048u + RTE_PKTMBUF_HEADROOM)
+/* What a buffer takes of EAL's memory; without huge pages a page holds just one. */
+#define BUFFER_BYTES 2560u
+#define BUFFER_BYTES_4K 4352u
+#define POOL_MIN 4096u
+#define POOL_MAX (1u << 20)
+/* Buffers that one connection may fill in each direction before back-pressure holds it. */
+#define BUFFERS_PER_CONN 16u
+
+void io_pool_sizes(const struct io_params *p, uint32_t *ret_rx, uint32_t *ret_tx)
+{
+	const uint64_t bytes = (uint64_t)p->memory_mib << 20;
+	const uint64_t each = p->has_hugepages ? BUFFER_BYTES : BUFFER_BYTES_4K;
+	const uint64_t affordable = bytes / 4 * 3 / each / p->nb_workers / 2;
+	const uint64_t useful = (uint64_t)p->max_connections * BUFFERS_PER_CONN / p->nb_workers +
+				2ull * NB_DESC * p->nb_ports + POOL_MIN;
+	const uint64_t nb = RTE_MIN(RTE_MIN(affordable, useful), POOL_MAX);
+
+	/* Less than POOL_MIN does not even fill the port's queues: let the allocation fail. */
+	*ret_rx = (uint32_t)RTE_MAX(nb, POOL_MIN);
+	*ret_tx = *ret_rx;
+}
+
+static int make_pools(struct io *io, uint32_t worker)
+{
+	const int socket = (int)rte_lcore_to_socket_id(worker + 1);
+	char name[RTE_MEMPOOL_NAMESIZE];
+
+	(void)snprintf(name, sizeof(name), "tw_rx_pool%u", worker);
+	io->rx_pool[worker] =
+		rte_pktmbuf_pool_create(name, io->rx_pool_size, POOL_CACHE, 0, DATA_ROOM, socket);
+	if (io->rx_pool[worker] == NULL)
+		return -rte_errno;
+	/*
+	 * Only its worker takes from this one (a lone consumer needs no compare-and-swap); whoever
+	 * owns the port gives back what it sent.
+	 */
+	(void)snprintf(name, sizeof(name), "tw_tx_pool%u", worker);
+	io->tx_pool[worker] = rte_pktmbuf_pool_create_by_ops(name, io->tx_pool_size, POOL_CACHE, 0,
+							     DATA_ROOM, socket, "ring_mp_sc");
+	return io->tx_pool[worker] == NULL ? -rte_errno : 0;
+}
+
+static int make_rings(struct io *io, uint32_t worker)
+{
+	const int socket = (int)rte_lcore_to_socket_id(worker + 1);
+	char name[RTE_RING_NAMESIZE];
+
+	(void)snprintf(name, sizeof(name), "tw_rx_ring%u", worker);
+	io->rx_ring[worker] = rte_ring_create(name, RING_SIZE, socket, RING_F_SC_DEQ);
+	(void)snprintf(name, sizeof(name), "tw_tx_ring%u", worker);
+	io->tx_ring[worker] = rte_ring_create(name, RING_SIZE, socket, RING_F_SC_DEQ);
+	return io->rx_ring[worker] == NULL || io->tx_ring[worker] == NULL ? -rte_errno : 0;
+}
+
+static bool is_tap(const struct io_port *p)
+{
+	return strcmp(p->driver, "net_tap") == 0;
+}
+
+/*
+ * The address that a tap port answers to. DPDK gives the port the kernel side's own address:
+ * two hosts on one link with the same one, which a bridge would never forgive. Ours is made from
+ * what stays the same when the data plane restarts, so that neighbours' caches stay right:
+ * machine, network namespace, device string. FNV-1a; nothing depends on its quality.
+ */
+static void tap_mac(struct slice device, uint8_t ret_mac[static 6])
+{
+	uint64_t hash = 0xcbf29ce484222325ull;
+	char host[64] = "";
+	struct stat st;
+
+	if (gethostname(host, sizeof(host) - 1) != 0)
+		host[0] = '\0';
+	for (size_t i = 0; host[i] != '\0'; i++)
+		hash = (hash ^ (uint8_t)host[i]) * 0x100000001b3ull;
+	for (size_t i = 0; i < device.len; i++)
+		hash = (hash ^ device.ptr[i]) * 0x100000001b3ull;
+	if (stat("/proc/self/ns/net", &st) == 0)
+		for (unsigned i = 0; i < 8; i++)
+			hash = (hash ^ (uint8_t)(st.st_ino >> (8 * i))) * 0x100000001b3ull;
+	ret_mac[0] = 0x02; /* locally administered, unicast */
+	for (unsigned i = 1; i < 6; i++)
+		ret_mac[i] = (uint8_t)(hash >> (8 * i));
+}
+
+static int port_mac(struct io_port *p)
+{
+	struct rte_ether_addr addr;
+	const int rc = rte_eth_macaddr_get(p->id, &addr);
+
+	if (rc < 0)
+		return rc;
+	if (is_tap(p))
+		tap_mac(p->device, p->mac);
+	else
+		memcpy(p->mac, addr.addr_bytes, sizeof(p->mac));
+	return 0;
+}
+
+/* Can the port spread TCP over <nb> queues by our key? */
+static bool can_rss(const struct rte_eth_dev_info *info, const struct io_port *p, uint32_t nb)
+{
+	return nb > 1 && !is_tap(p) && info->max_rx_queues >= nb && info->max_tx_queues >= nb &&
+	       (info->flow_type_rss_offloads & RTE_ETH_RSS_NONFRAG_IPV4_TCP) != 0 &&
+	       info->hash_key_size <= STEER_KEY_MAX && info->reta_size > 0 &&
+	       info->reta_size <= STEER_BUCKETS_MAX &&
+	       (info->reta_size & (info->reta_size - 1)) == 0;
+}
+
+/*
+ * Checksum offload of tap is a loop in the driver: no gain over doing it where the bytes are
+ * warm, so it counts as not having it.
+ */
+static void choose_offloads(struct io_port *p, const struct rte_eth_dev_info *info,
+			    struct rte_eth_conf *conf)
+{
+	const uint64_t tx = RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_TCP_CKSUM;
+	const uint64_t rx = RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_TCP_CKSUM;
+
+	p->offloads = 0;
+	if ((info->tx_offload_capa & tx) == tx && !is_tap(p)) {
+		conf->txmode.offloads |= tx;
+		p->offloads |= IO_OFFLOAD_TX_CKSUM;
+	}
+	if ((info->rx_offload_capa & rx) == rx && !is_tap(p)) {
+		conf->rxmode.offloads |= rx;
+		p->offloads |= IO_OFFLOAD_RX_CKSUM;
+	}
+	p->is_multi_seg = (info->tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS) != 0;
+	if (p->is_multi_seg)
+		conf->txmode.offloads |= RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
+	if (p->mtu + RTE_ETHER_HDR_LEN + 8u > DATA_ROOM - RTE_PKTMBUF_HEADROOM)
+		conf->rxmode.offloads |= info->rx_offload_capa & RTE_ETH_RX_OFFLOAD_SCATTER;
+}
+
+static int set_reta(struct io_port *p, const struct steer *s)
+{
+	struct rte_eth_rss_reta_entry64 row[STEER_BUCKETS_MAX / RTE_ETH_RETA_GROUP_SIZE] = {0};
+
+	for (uint32_t i = 0; i < s->nb_buckets; i++) {
+		row[i / RTE_ETH_RETA_GROUP_SIZE].mask |= 1ull << (i % RTE_ETH_RETA_GROUP_SIZE);
+		row[i / RTE_ETH_RETA_GROUP_SIZE].reta[i % RTE_ETH_RETA_GROUP_SIZE] = s->worker[i];
+	}
+	return rte_eth_dev_rss_reta_update(p->id, row, (uint16_t)s->nb_buckets);
+}
+
+static int setup_queues(struct io *io, struct io_port *p)
+{
+	const int socket = rte_eth_dev_socket_id(p->id);
+	int rc;
+
+	p->nb_rx_desc = p->nb_tx_desc = NB_DESC;
+	rc = rte_eth_dev_adjust_nb_rx_tx_desc(p->id, &p->nb_rx_desc, &p->nb_tx_desc);
+	if (rc < 0)
+		return rc;
+	for (uint16_t q = 0; q < p->nb_rxq; q++) {
+		struct rte_mempool *pool = io->rx_pool[p->nb_rxq > 1 ? q : p->owner];
+
+		rc = rte_eth_rx_queue_setup(p->id, q, p->nb_rx_desc, (unsigned)socket, NULL, pool);
+		if (rc < 0)
+			return rc;
+	}
+	for (uint16_t q = 0; q < p->nb_txq; q++) {
+		rc = rte_eth_tx_queue_setup(p->id, q, p->nb_tx_desc, (unsigned)socket, NULL);
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+static int open_port(struct io *io, struct io_port *p, const char **ret_why)
+{
+	uint8_t key[STEER_KEY_MAX];
+	struct rte_eth_conf conf = {0};
+	struct rte_eth_dev_info info;
+	int rc = rte_eth_dev_info_get(p->id, &info);
+
+	*ret_why = "the driver does not tell what the port can do";
+	if (rc < 0)
+		return rc;
+	choose_offloads(p, &info, &conf);
+	p->nb_rxq = p->nb_txq = 1;
+	if (can_rss(&info, p, io->nb_workers) && info.reta_size == io->steer.nb_buckets) {
+		p->nb_rxq = p->nb_txq = (uint16_t)io->nb_workers;
+		p->offloads |= IO_OFFLOAD_RSS;
+		steer_key(key, sizeof(key));
+		conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
+		conf.rx_adv_conf.rss_conf = (struct rte_eth_rss_conf){
+			.rss_key = key,
+			.rss_key_len = info.hash_key_size == 0 ? 40 : info.hash_key_size,
+			.rss_hf = RTE_ETH_RSS_NONFRAG_IPV4_TCP,
+		};
+	}
+	*ret_why = "configuring the port failed";
+	rc = rte_eth_dev_configure(p->id, p->nb_rxq, p->nb_txq, &conf);
+	if (rc < 0)
+		return rc;
+	/* Drivers that cannot change it have 1500, or what their kernel side has. */
+	(void)rte_eth_dev_set_mtu(p->id, p->mtu);
+	*ret_why = "setting up the port's queues failed";
+	rc = setup_queues(io, p);
+	if (rc < 0)
+		return rc;
+	*ret_why = "starting the port failed";
+	rc = rte_eth_dev_start(p->id);
+	if (rc < 0)
+		return rc;
+	*ret_why = "setting the port's RSS indirection failed";
+	if (p->nb_rxq > 1) {
+		rc = set_reta(p, &io->steer);
+		if (rc < 0)
+			return rc;
+	}
+	*ret_why = "the port has no Ethernet address";
+	return port_mac(p);
+}
+
+/* DPDK's number of a device that was probed for <device>, and its driver. */
+static int find_port(struct io_port *p, struct slice device)
+{
+	struct rte_eth_dev_info info;
+	size_t len = 0;
+
+	while (len < device.len && device.ptr[len] != ',')
+		len++;
+	if (len >= sizeof(p->name))
+		return -ENAMETOOLONG;
+	memcpy(p->name, device.ptr, len);
+	p->name[len] = '\0';
+	p->device = device;
+
+	int rc = rte_eth_dev_get_port_by_name(p->name, &p->id);
+
+	if (rc < 0 && len == strlen("xx:xx.x")) {
+		/* DPDK knows PCI devices by their address with the domain. */
+		char full[sizeof(p->name) + 5];
+
+		(void)snprintf(full, sizeof(full), "0000:%s", p->name);
+		rc = rte_eth_dev_get_port_by_name(full, &p->id);
+	}
+	if (rc < 0)
+		return rc;
+	rc = rte_eth_dev_info_get(p->id, &info);
+	if (rc < 0)
+		return rc;
+	p->driver = info.driver_name;
+	return 0;
+}
+
+/* Ports that spread by RSS must agree on the rows of the indirection: those of the first count. */
+static uint32_t choose_buckets(const struct io *io)
+{
+	for (uint32_t i = 0; i < io->nb_ports; i++) {
+		struct rte_eth_dev_info info;
+
+		if (rte_eth_dev_info_get(io->port[i].id, &info) == 0 &&
+		    can_rss(&info, &io->port[i], io->nb_workers))
+			return info.reta_size;
+	}
+	return STEER_BUCKETS;
+}
+
+static int open_ports(struct io *io, const struct io_params *p, const char **ret_why,
+		      uint32_t *ret_port)
+{
+	for (uint32_t i = 0; i < p->nb_ports; i++) {
+		const int rc = find_port(&io->port[i], p->device[i]);
+
+		if (rc < 0) {
+			*ret_port = i;
+			*ret_why = "there is no such device, or its driver failed";
+			return rc;
+		}
+		io->port[i].mtu = p->mtu[i];
+		io->port[i].owner = (uint16_t)(i % p->nb_workers);
+	}
+	io->nb_ports = p->nb_ports;
+	steer_init(&io->steer, p->nb_workers, choose_buckets(io));
+	io->has_tx_cksum = io->nb_ports > 0;
+	for (uint32_t i = 0; i < io->nb_ports; i++) {
+		const int rc = open_port(io, &io->port[i], ret_why);
+
+		if (rc < 0) {
+			*ret_port = i;
+			return rc;
+		}
+		io->has_tx_cksum &= (io->port[i].offloads & IO_OFFLOAD_TX_CKSUM) != 0;
+		io->is_steered |= p->nb_workers > 1 && io->port[i].nb_rxq == 1;
+	}
+	return 0;
+}
+
+int io_open(struct io *io, const struct io_params *p, const char **ret_why, uint32_t *ret_port)
+{
+	memset(io, 0, sizeof(*io));
+	*ret_port = p->nb_ports;
+	if (p->nb_ports > IO_MAX_PORTS || p->nb_workers > SNAP_MAX_WORKERS) {
+		*ret_why = "too many ports or workers";
+		return -E2BIG;
+	}
+	io->nb_workers = p->nb_workers;
+	io_pool_sizes(p, &io->rx_pool_size, &io->tx_pool_size);
+	for (uint32_t i = 0; i < p->nb_workers; i++) {
+		int rc = make_pools(io, i);
+
+		*ret_why = "not enough memory for packet buffers: raise dataplane.memory_mib";
+		if (rc < 0)
+			return rc;
+		rc = make_rings(io, i);
+		*ret_why = "not enough memory for rings";
+		if (rc < 0)
+			return rc;
+	}
+	return open_ports(io, p, ret_why, ret_port);
+}
+
+void io_close(struct io *io)
+{
+	for (uint32_t i = 0; i < io->nb_ports; i++) {
+		(void)rte_eth_dev_stop(io->port[i].id);
+		(void)rte_eth_dev_close(io->port[i].id);
+	}
+	io->nb_ports = 0;
+}
