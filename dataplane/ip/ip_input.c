@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* What of a received IPv4 packet is checked, in this order, before anyone else sees it. */
+
+#include "ip/ip_priv.h"
+
+#include <rte_byteorder.h>
+#include <rte_ip.h>
+
+#include <netinet/in.h>
+
+#define OFF_MASK 0x3fffu /* RFC 791: more fragments, or an offset */
+#define OPT_END 0
+#define OPT_NOP 1
+#define OPT_LSRR 131
+#define OPT_SSRR 137
+
+/* The whole packet in the buffer, and nothing behind it: Ethernet pads short frames. */
+static bool is_well_formed(struct rte_mbuf *m, const struct ip_hdr *h, uint16_t ihl)
+{
+	const uint16_t len = rte_be_to_cpu_16(h->len_be);
+
+	if (h->ver_ihl >> 4 != 4 || ihl < IP_HDR_LEN || m->data_len < ihl || len < ihl ||
+	    len > m->pkt_len)
+		return false;
+	return len == m->pkt_len || rte_pktmbuf_trim(m, (uint16_t)(m->pkt_len - len)) == 0;
+}
+
+static bool is_checksum_right(const struct rte_mbuf *m, const struct ip_hdr *h, uint16_t ihl)
+{
+	const uint64_t told = m->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK;
+
+	if (told == RTE_MBUF_F_RX_IP_CKSUM_GOOD)
+		return true;
+	/* A port that says "bad" is not believed either: some say it of what they did not check. */
+	return rte_raw_cksum(h, ihl) == 0xffff;
+}
+
+/*
+ * Walk the options (RFC 791 3.1). All are ignored but source routes, by which a sender would
+ * choose the way of our answers (RFC 7126 4.3). Returns the outcome to drop with, or
+ * OUTCOME__COUNT when the packet may pass.
+ */
+static enum outcome check_options(const struct ip_hdr *h, uint16_t ihl)
+{
+	const uint8_t *p = (const uint8_t *)(h + 1);
+	size_t left = ihl - IP_HDR_LEN;
+
+	while (left > 0 && p[0] != OPT_END) {
+		size_t len = 1;
+
+		if (p[0] == OPT_LSRR || p[0] == OPT_SSRR)
+			return OUTCOME_IP_OPTIONS;
+		if (p[0] != OPT_NOP) {
+			if (left < 2 || p[1] < 2 || p[1] > left)
+				return OUTCOME_IP_MALFORMED;
+			len = p[1];
+		}
+		p += len;
+		left -= len;
+	}
+	return OUTCOME__COUNT;
+}
+
+/*
+ * Addresses that no packet on a wire may come from (RFC 1122 3.2.1.3, RFC 6890): this network,
+ * loopback, groups and the reserved rest with broadcast; ourselves; the subnet's own number and
+ * broadcast; or a subnet of ours that is on another interface.
+ */
+static bool is_spoofed(const struct ip_stack *ip, uint32_t src_be, uint8_t iface)
+{
+	const uint32_t first = rte_be_to_cpu_32(src_be) >> 24;
+	bool is_elsewhere = false;
+
+	if (first == 0 || first == 127 || first >= 224 ||
+	    ip_local_find(ip, src_be, ETH_NO_IFACE) != NULL)
+		return true;
+	for (uint32_t i = 0; i < ip->nb_addrs; i++) {
+		const struct arp_addr *a = &ip->addr[i];
+		const uint32_t host = rte_be_to_cpu_32(~a->mask_be);
+		const uint32_t part = rte_be_to_cpu_32(src_be) & host;
+
+		if (a->mask_be == UINT32_MAX || ((a->addr_be ^ src_be) & a->mask_be) != 0)
+			continue;
+		if (a->iface != iface) {
+			is_elsewhere = true;
+			continue;
+		}
+		/* RFC 3021: a /31 has neither of the two. */
+		return host > 1 && (part == 0 || part == host);
+	}
+	return is_elsewhere;
+}
+
+static enum outcome check(struct ip_stack *ip, uint8_t iface, struct rte_mbuf *m,
+			  const struct ip_hdr *h, uint16_t ihl)
+{
+	if (!is_well_formed(m, h, ihl))
+		return OUTCOME_IP_MALFORMED;
+	if (!is_checksum_right(m, h, ihl))
+		return OUTCOME_IP_CHECKSUM;
+
+	const enum outcome why = ihl == IP_HDR_LEN ? OUTCOME__COUNT : check_options(h, ihl);
+
+	if (why != OUTCOME__COUNT)
+		return why;
+	if (ip_local_find(ip, h->dst_be, iface) == NULL)
+		return OUTCOME_IP_NOT_OURS;
+	if (is_spoofed(ip, h->src_be, iface))
+		return OUTCOME_IP_SPOOFED;
+	if ((rte_be_to_cpu_16(h->off_be) & OFF_MASK) != 0)
+		return OUTCOME_IP_FRAGMENT;
+	return OUTCOME__COUNT;
+}
+
+enum ip_verdict ip_input(struct ip_stack *ip, uint8_t iface, struct rte_mbuf *m, uint64_t now_us,
+			 struct ip_icmp_error *ret_error)
+{
+	const struct ip_hdr *h = rte_pktmbuf_mtod(m, const struct ip_hdr *);
+
+	if (m->data_len < sizeof(*h))
+		return ip_drop(ip, m, OUTCOME_IP_MALFORMED);
+
+	const uint16_t ihl = (uint16_t)((h->ver_ihl & 0xf) * 4);
+	const enum outcome why = check(ip, iface, m, h, ihl);
+
+	if (why != OUTCOME__COUNT)
+		return ip_drop(ip, m, why);
+	switch (h->proto) {
+	case IPPROTO_TCP:
+		m->l2_len = 0;
+		return IP_V_TCP;
+	case IPPROTO_ICMP:
+		return ip_icmp_input(ip, iface, m, ihl, now_us, ret_error);
+	default:
+		return ip_drop(ip, m, OUTCOME_IP_PROTO_UNKNOWN);
+	}
+}
