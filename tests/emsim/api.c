@@ -27,10 +27,10 @@ struct report_call {
 	struct sim *sim;
 	const struct http_req *rq;
 	enum entry entry;
-	struct cursor cur;
+	struct report_page page;
 	struct dev *devs[UID_LIST_MAX]; /* asked for by UID */
 	size_t nb_devs;
-	bool is_final;
+	bool is_listed; /* there was a list, even if it names nobody */
 	struct buf inner;
 };
 
@@ -239,15 +239,15 @@ static void report_answer(struct report_call *rc, struct answer *a)
 		.offset_key = rc->entry == ENTRY_TAGS ? "tag_uid_offset" : "uid_offset",
 		.offset = offset,
 		.updated_after = time,
-		.is_final = rc->is_final,
+		.is_final = rc->page.is_final,
 	};
 	struct buf data = {0};
 
 	if (rc->entry == ENTRY_TAGS)
-		uuid_format(rc->cur.id, offset);
+		uuid_format(rc->page.cur.id, offset);
 	else
-		uid_format(rc->cur.id, offset);
-	time_format(rc->cur.time, time);
+		uid_format(rc->page.cur.id, offset);
+	time_format(rc->page.cur.time, time);
 	fault_inner(rc);
 	page.is_zipped = !fault_take(&rc->sim->faults, FAULT_NOT_ZIPPED, rc->entry);
 	page.unzipped_size = rc->inner.len;
@@ -269,11 +269,11 @@ static bool parse_call(struct report_call *rc)
 	if (!http_query(q, "sn_list[]", 0, text, sizeof(text)))
 		return false;
 	if (http_query(q, "updated_after", 0, text, sizeof(text))) {
-		if (time_parse(text, &rc->cur.time) < 0)
+		if (time_parse(text, &rc->page.cur.time) < 0)
 			return false;
-		rc->cur.is_set = true;
+		rc->page.cur.is_set = true;
 	}
-	if (http_query(q, key, 0, text, sizeof(text)) && uuid_parse(text, rc->cur.id) < 0)
+	if (http_query(q, key, 0, text, sizeof(text)) && uuid_parse(text, rc->page.cur.id) < 0)
 		return false;
 	for (unsigned i = 0; i < UID_LIST_MAX; i++) {
 		struct dev *d;
@@ -282,7 +282,7 @@ static bool parse_call(struct report_call *rc)
 			break;
 		if (parse_hex(text, uid, UID_LEN) < 0)
 			return false;
-		rc->is_final = true; /* there was a list, even if it names nobody */
+		rc->is_listed = true;
 		d = store_find(&rc->sim->store, uid);
 		if (d != NULL)
 			rc->devs[rc->nb_devs++] = d;
@@ -293,27 +293,26 @@ static bool parse_call(struct report_call *rc)
 static void run_report(struct report_call *rc)
 {
 	struct sim *sim = rc->sim;
-	struct cursor before = rc->cur;
-	bool is_listed = rc->is_final;
+	struct cursor before = rc->page.cur;
 	char text[8];
-	bool with_mac = http_query(rc->rq->query, "send_mac", 0, text, sizeof(text)) &&
-			strcmp(text, "true") == 0;
 
+	rc->page.max = sim->page_size;
+	rc->page.is_final = true;
+	rc->page.with_mac = http_query(rc->rq->query, "send_mac", 0, text, sizeof(text)) &&
+			    strcmp(text, "true") == 0;
 	if (rc->entry == ENTRY_TAGS)
-		report_tags(&sim->store, &sim->ids, &rc->inner, sim->page_size, with_mac, &rc->cur,
-			    &rc->is_final);
-	else if (rc->entry == ENTRY_SYSINFO && is_listed)
+		report_tags(&sim->store, &sim->ids, &rc->page, &rc->inner);
+	else if (rc->entry == ENTRY_SYSINFO && rc->is_listed)
 		report_sysinfo_of(&sim->store, &sim->ids, &rc->inner, rc->devs, rc->nb_devs);
 	else if (rc->entry == ENTRY_SYSINFO)
-		report_sysinfo(&sim->store, &sim->ids, &rc->inner, sim->page_size, &rc->cur,
-			       &rc->is_final);
-	else if (is_listed)
+		report_sysinfo(&sim->store, &sim->ids, &rc->page, &rc->inner);
+	else if (rc->is_listed)
 		report_uid_tags_of(&sim->store, &rc->inner, rc->devs, rc->nb_devs);
 	else
-		report_uid_tags(&sim->store, &rc->inner, sim->page_size, &rc->cur, &rc->is_final);
+		report_uid_tags(&sim->store, &rc->page, &rc->inner);
 	if (fault_take(&sim->faults, FAULT_MISSING_FINAL, rc->entry)) {
-		rc->cur = before;
-		rc->is_final = false;
+		rc->page.cur = before;
+		rc->page.is_final = false;
 	}
 }
 
@@ -326,7 +325,7 @@ static void do_report(struct sim *sim, const struct http_req *rq, struct answer 
 		error_answer(a, 400, -1, "Bad query");
 		return;
 	}
-	if (rc.cur.is_set && fault_take(&sim->faults, FAULT_CURSOR_GONE, entry)) {
+	if (rc.page.cur.is_set && fault_take(&sim->faults, FAULT_CURSOR_GONE, entry)) {
 		error_answer(a, 200, -410, "The cursor is no longer valid");
 		return;
 	}

@@ -23,7 +23,7 @@ enum {
 	TLS_MS = 10000,
 	IDLE_MS = 60000,
 	FLUSH_MS = 30000,
-	SAVE_EVERY_MS = 1000,
+	SAVE_AFTER_MS = 400,
 	DRIP_BYTES = 4,
 	READ_BYTES = 64 * 1024,
 };
@@ -381,11 +381,18 @@ static int timeout_ms(const struct sim *sim)
 	return 500;
 }
 
+/* Some time after the change, so that its notification does not wait for the disk. */
 static void save_if_due(struct sim *sim)
 {
-	if (!sim->store.is_dirty || sim->now_ms < sim->saved_ms + SAVE_EVERY_MS)
+	if (!sim->store.is_dirty) {
+		sim->dirty_ms = 0;
 		return;
-	sim->saved_ms = sim->now_ms;
+	}
+	if (sim->dirty_ms == 0)
+		sim->dirty_ms = sim->now_ms;
+	if (sim->now_ms < sim->dirty_ms + SAVE_AFTER_MS)
+		return;
+	sim->dirty_ms = sim->now_ms;
 	if (state_save(sim) < 0)
 		fprintf(stderr, "emsim: cannot write state.json\n");
 }

@@ -49,9 +49,9 @@ static void zip_python(struct buf *out, const void *p, size_t len)
 /*
  * Go ends a stream with an empty stored block that carries the final bit, where zlib would have
  * set that bit on the last block with content, and it takes no match shorter than 4 bytes
- * (Z_FILTERED, the nearest that zlib has, none shorter than 6). So: end the block (Z_BLOCK), remember at which bit
- * the next block header starts, let a sync flush write the empty stored block, and set its final
- * bit (RFC 1951 3.2.3).
+ * (Z_FILTERED, the nearest that zlib has, none shorter than 6). So: end the block (Z_BLOCK),
+ * remember at which bit the next block header starts, let a sync flush write the empty stored
+ * block, and set its final bit (RFC 1951 3.2.3).
  */
 static void zip_go(struct buf *out, const void *p, size_t len)
 {

@@ -198,13 +198,13 @@ static void emit_dev_tags(const struct store *st, const struct report_ids *, str
 typedef void (*emit_fn)(const struct store *st, const struct report_ids *ids, struct buf *out,
 			const struct dev *d);
 
-/* Records of <log> after <cur>, separated by commas. */
-static void emit_page(struct store *st, const struct report_ids *ids, struct buf *out, size_t max,
-		      struct cursor *cur, bool *ret_final, emit_fn emit)
+/* Records after the cursor, separated by commas. */
+static void emit_page(struct store *st, const struct report_ids *ids, struct report_page *page,
+		      struct buf *out, emit_fn emit)
 {
 	bool is_sys = emit == emit_dev;
 	const struct change_log *log = is_sys ? &st->sys_log : &st->tag_log;
-	size_t i = store_log_seek(st, log, cur);
+	size_t i = store_log_seek(st, log, &page->cur);
 	size_t nb = 0;
 
 	for (; i < log->nb; i++) {
@@ -213,30 +213,29 @@ static void emit_page(struct store *st, const struct report_ids *ids, struct buf
 
 		if ((is_sys ? d->sys_time : d->tag_time) != e->time)
 			continue;
-		if (nb == max)
+		if (nb == page->max)
 			break;
 		if (nb++ > 0)
 			buf_str(out, ",");
 		emit(st, ids, out, d);
-		*cur = (struct cursor){.is_set = true, .time = e->time};
-		memcpy(cur->id, d->uid, UID_LEN);
+		page->cur = (struct cursor){.is_set = true, .time = e->time};
+		memcpy(page->cur.id, d->uid, UID_LEN);
 	}
-	*ret_final = i == log->nb;
+	page->is_final = i == log->nb;
 }
 
-void report_sysinfo(struct store *st, const struct report_ids *ids, struct buf *out, size_t max,
-		    struct cursor *cur, bool *ret_final)
+void report_sysinfo(struct store *st, const struct report_ids *ids, struct report_page *page,
+		    struct buf *out)
 {
 	buf_str(out, "{");
-	emit_page(st, ids, out, max, cur, ret_final, emit_dev);
+	emit_page(st, ids, page, out, emit_dev);
 	buf_str(out, "}");
 }
 
-void report_uid_tags(struct store *st, struct buf *out, size_t max, struct cursor *cur,
-		     bool *ret_final)
+void report_uid_tags(struct store *st, struct report_page *page, struct buf *out)
 {
 	buf_str(out, "{\"uid_tag_lists\":{");
-	emit_page(st, NULL, out, max, cur, ret_final, emit_dev_tags);
+	emit_page(st, NULL, page, out, emit_dev_tags);
 	buf_str(out, "}}");
 }
 
@@ -323,30 +322,30 @@ static void command_emit(struct buf *out, const struct store *st, const struct c
  * (device, tag) has at most one truth, so the order between groups does not matter. A first pull
  * has nothing to remove from.
  */
-void report_tags(struct store *st, const struct report_ids *ids, struct buf *out, size_t max,
-		 bool with_mac, struct cursor *cur, bool *ret_final)
+void report_tags(struct store *st, const struct report_ids *ids, struct report_page *page,
+		 struct buf *out)
 {
 	struct command *cmds = NULL;
 	size_t nb_cmds = 0, nb = 0;
-	bool is_first = !cur->is_set;
-	size_t i = store_member_seek(st, cur);
+	bool is_first = !page->cur.is_set;
+	size_t i = store_member_seek(st, &page->cur);
 
-	for (; i < st->nb_members && nb < max; i++) {
+	for (; i < st->nb_members && nb < page->max; i++) {
 		const struct member *m = &st->members[i];
 
-		*cur = (struct cursor){.is_set = true, .time = m->time};
-		memcpy(cur->id, st->tags[m->tag].uuid, sizeof(cur->id));
+		page->cur = (struct cursor){.is_set = true, .time = m->time};
+		memcpy(page->cur.id, st->tags[m->tag].uuid, sizeof(page->cur.id));
 		if (!store_member_is_live(st, m) || (is_first && m->action == MEMBER_REMOVE))
 			continue;
 		command_add(command_get(&cmds, &nb_cmds, m), st, m);
 		nb++;
 	}
-	*ret_final = i == st->nb_members;
+	page->is_final = i == st->nb_members;
 	put_str(out, "{\"command_version\":2,\"serial\":", ids->serial);
 	buf_str(out, ",\"device_type\":\"fortiems\"");
 	for (size_t c = 0; c < nb_cmds; c++) {
 		buf_str(out, c > 0 ? "," : ",\"commands\":[");
-		command_emit(out, st, &cmds[c], with_mac);
+		command_emit(out, st, &cmds[c], page->with_mac);
 		buf_free(&cmds[c].ips);
 		buf_free(&cmds[c].macs);
 	}

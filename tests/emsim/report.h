@@ -41,16 +41,22 @@ struct sysinfo {
 /* Append `"UID":{...}` of one record. */
 void sysinfo_emit(struct buf *out, const struct sysinfo *si);
 
-/* Append the JSON of a page of at most <max> records after <cur>; moves <cur> to the last one. */
-void report_sysinfo(struct store *st, const struct report_ids *ids, struct buf *out, size_t max,
-		    struct cursor *cur, bool *ret_final);
-void report_uid_tags(struct store *st, struct buf *out, size_t max, struct cursor *cur,
-		     bool *ret_final);
-void report_tags(struct store *st, const struct report_ids *ids, struct buf *out, size_t max,
-		 bool with_mac, struct cursor *cur, bool *ret_final);
+/* Where a page starts and how large it may be; the report moves <cur> to its last record. */
+struct report_page {
+	size_t max;
+	bool with_mac;
+	struct cursor cur;
+	bool is_final; /* out: nothing comes after it */
+};
+
+/* Append the JSON of one page. */
+void report_sysinfo(struct store *st, const struct report_ids *ids, struct report_page *page,
+		    struct buf *out);
+void report_uid_tags(struct store *st, struct report_page *page, struct buf *out);
+void report_tags(struct store *st, const struct report_ids *ids, struct report_page *page,
+		 struct buf *out);
 
 /* The same records for just these devices, whatever the cursor says. */
-struct dev;
 void report_sysinfo_of(struct store *st, const struct report_ids *ids, struct buf *out,
 		       struct dev *const *devs, size_t nb);
 void report_uid_tags_of(struct store *st, struct buf *out, struct dev *const *devs, size_t nb);

@@ -124,7 +124,7 @@ struct sim {
 	bool is_stopping;
 	uint32_t pending_topics; /* notified when the admin command ends */
 	uint64_t now_ms;
-	uint64_t saved_ms;
+	uint64_t dirty_ms; /* when a change was seen that is not on disk, or 0 */
 	struct conn conns[CONN_MAX];
 };
 
@@ -132,7 +132,7 @@ struct sim {
 void http_on_data(struct sim *sim, struct conn *c);
 void http_reply(struct conn *c, unsigned status, const char *type, const struct buf *body,
 		bool keep_alive);
-/* The value of <key> in a query, percent-decoded; false when absent. <nth> counts repeats from 0. */
+/* The <nth> value (from 0) of <key> in a query, percent-decoded; false when absent. */
 bool http_query(const char *query, const char *key, unsigned nth, char *out, size_t cap);
 
 /* api.c: the EMS entries. */

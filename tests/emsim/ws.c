@@ -146,7 +146,7 @@ static void on_frame(struct sim *sim, struct conn *c, uint8_t head, const char *
 	}
 }
 
-/* Length of the head of the frame at <p>, 0 while it is not complete; the payload's in <ret_len>. */
+/* Length of a frame's head, 0 while it is not complete; the payload's goes to <ret_len>. */
 static size_t frame_head(const uint8_t *p, size_t len, uint64_t *ret_len)
 {
 	size_t ext, n;

@@ -52,16 +52,17 @@ static uint32_t tag(struct store *st, const char *spec)
 	return (uint32_t)id;
 }
 
-static json_t *pull_tags(struct store *st, struct cursor *cur)
+static json_t *pull_tags(struct store *st, struct report_page *page)
 {
 	struct buf out = {0};
-	bool is_final;
 	json_t *root;
 
-	report_tags(st, &ids, &out, 1000, true, cur, &is_final);
+	page->max = 1000;
+	page->with_mac = true;
+	report_tags(st, &ids, page, &out);
 	root = json_loads(out.p, 0, NULL);
 	assert_non_null(root);
-	assert_true(is_final);
+	assert_true(page->is_final);
 	buf_free(&out);
 	return root;
 }
@@ -98,15 +99,14 @@ static void every_page_size_gives_each_device_once(void **state)
 
 	synth_fill(st, &p);
 	for (size_t page = 1; page < 2000; page = page * 3 + 1) {
-		struct cursor cur = {0};
-		bool is_final = false;
+		struct report_page rp = {.max = page};
 		size_t seen = 0;
 
-		while (!is_final) {
+		while (!rp.is_final) {
 			struct buf out = {0};
 			json_t *root;
 
-			report_sysinfo(st, &ids, &out, page, &cur, &is_final);
+			report_sysinfo(st, &ids, &rp, &out);
 			root = json_loads(out.p, 0, NULL);
 			assert_non_null(root);
 			assert_true(json_object_size(root) <= page);
@@ -122,42 +122,40 @@ static void every_page_size_gives_each_device_once(void **state)
 static void a_cursor_at_the_end_sees_only_what_changed_since(void **state)
 {
 	struct store *st = *state;
-	struct cursor cur = {0};
+	struct report_page page = {.max = 1000};
 	struct buf out = {0};
-	bool is_final;
 	struct dev *d;
 
 	for (uint8_t i = 1; i < 20; i++)
 		add(st, i);
-	report_uid_tags(st, &out, 1000, &cur, &is_final);
+	report_uid_tags(st, &page, &out);
 	buf_reset(&out);
-	report_uid_tags(st, &out, 1000, &cur, &is_final);
+	report_uid_tags(st, &page, &out);
 	assert_string_equal(out.p, "{\"uid_tag_lists\":{}}");
 	d = &st->devs[3];
 	assert_true(store_dev_tag(st, d, tag(st, "FortiAD"), true));
 	store_touch_tags(st, d);
 	buf_reset(&out);
-	report_uid_tags(st, &out, 1000, &cur, &is_final);
+	report_uid_tags(st, &page, &out);
 	assert_non_null(strstr(out.p, "\"04000000000000000000000000000000\":{\"tags\":[{\"name\":"
 				      "\"FortiAD\",\"type\":1}]"));
 	assert_null(strstr(out.p, "\"05000000"));
-	assert_true(is_final);
+	assert_true(page.is_final);
 	buf_free(&out);
 }
 
 static void a_changed_device_is_reported_once_with_its_newest_state(void **state)
 {
 	struct store *st = *state;
-	struct cursor cur = {0};
+	struct report_page page = {.max = 1000};
 	struct buf out = {0};
-	bool is_final;
 	struct dev *d = add(st, 1);
 
 	for (int i = 0; i < 5000; i++)
 		store_touch_sys(st, d);
-	report_sysinfo(st, &ids, &out, 1, &cur, &is_final);
-	assert_true(is_final);
-	assert_int_equal(cur.time, d->sys_time);
+	report_sysinfo(st, &ids, &page, &out);
+	assert_true(page.is_final);
+	assert_int_equal(page.cur.time, d->sys_time);
 	/* The log forgot the stale entries on the way. */
 	assert_true(st->sys_log.nb < 2000);
 	buf_free(&out);
@@ -212,13 +210,13 @@ static void equal_tag_sets_are_one_set(void **state)
 static void tag_members_come_as_additions_and_then_removals(void **state)
 {
 	struct store *st = *state;
-	struct cursor cur = {0};
+	struct report_page page = {.max = 1000};
 	struct dev *d = add(st, 9);
 	uint32_t t = tag(st, "FABRIC:IOC");
 	json_t *root, *cmd;
 
 	(void)store_dev_tag(st, d, t, true);
-	root = pull_tags(st, &cur);
+	root = pull_tags(st, &page);
 	cmd = json_array_get(json_object_get(root, "commands"), 0);
 	assert_string_equal(json_string_value(json_object_get(cmd, "action")), "add");
 	assert_int_equal(json_integer_value(json_object_get(cmd, "tag_type")), 4);
@@ -227,12 +225,12 @@ static void tag_members_come_as_additions_and_then_removals(void **state)
 	json_decref(root);
 
 	(void)store_dev_tag(st, d, t, false);
-	root = pull_tags(st, &cur);
+	root = pull_tags(st, &page);
 	cmd = json_array_get(json_object_get(root, "commands"), 0);
 	assert_string_equal(json_string_value(json_object_get(cmd, "action")), "remove");
 	json_decref(root);
 
-	root = pull_tags(st, &cur);
+	root = pull_tags(st, &page);
 	assert_null(json_object_get(root, "commands"));
 	json_decref(root);
 }
@@ -240,13 +238,13 @@ static void tag_members_come_as_additions_and_then_removals(void **state)
 static void a_first_pull_of_tags_removes_nothing(void **state)
 {
 	struct store *st = *state;
-	struct cursor cur = {0};
+	struct report_page page = {.max = 1000};
 	struct dev *d = add(st, 9);
 	json_t *root;
 
 	(void)store_dev_tag(st, d, tag(st, "x"), true);
 	(void)store_dev_tag(st, d, tag(st, "x"), false);
-	root = pull_tags(st, &cur);
+	root = pull_tags(st, &page);
 	assert_null(json_object_get(root, "commands"));
 	json_decref(root);
 }
@@ -254,15 +252,15 @@ static void a_first_pull_of_tags_removes_nothing(void **state)
 static void a_new_address_replaces_the_old_one_in_the_tags(void **state)
 {
 	struct store *st = *state;
-	struct cursor cur = {0};
+	struct report_page page = {.max = 1000};
 	struct dev *d = add(st, 9);
 	json_t *root;
 	char *text;
 
 	(void)store_dev_tag(st, d, tag(st, "x"), true);
-	json_decref(pull_tags(st, &cur));
+	json_decref(pull_tags(st, &page));
 	store_dev_set_ip(st, d, 0xc6336407);
-	root = pull_tags(st, &cur);
+	root = pull_tags(st, &page);
 	text = json_dumps(root, JSON_COMPACT);
 	assert_non_null(strstr(text, "\"action\":\"remove\",\"ip_list\":[\"192.0.2.9\"],"
 				     "\"mac_list\":[]"));
@@ -288,15 +286,14 @@ static void revoking_moves_the_serial_to_the_list_and_leaves_zeros(void **state)
 static void a_deleted_device_is_reported_as_such_and_no_more(void **state)
 {
 	struct store *st = *state;
-	struct cursor cur = {0};
+	struct report_page page = {.max = 1000};
 	struct buf out = {0};
 	struct dev *d = add(st, 1);
-	bool is_final;
 	json_t *root, *rec;
 
 	d->flags |= DEV_F_DELETED;
 	store_touch_sys(st, d);
-	report_sysinfo(st, &ids, &out, 10, &cur, &is_final);
+	report_sysinfo(st, &ids, &page, &out);
 	root = json_loads(out.p, 0, NULL);
 	rec = json_object_get(root, "01000000000000000000000000000000");
 	assert_int_equal(json_object_size(rec), 2);
