@@ -107,6 +107,37 @@ static bool vpn_one(struct sim *sim, const json_t *item)
 	return true;
 }
 
+static bool list_names(const json_t *list, const struct dev *d)
+{
+	uint8_t uid[UID_LEN];
+	json_t *item;
+	size_t i;
+
+	json_array_foreach(list, i, item)
+	{
+		const char *text = json_string_value(json_object_get(item, "uid"));
+
+		if (text != NULL && parse_hex(text, uid, UID_LEN) == 0 &&
+		    memcmp(uid, d->uid, UID_LEN) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* A snapshot is the whole list: who is not in it has no VPN address any more. */
+static void vpn_forget_others(struct sim *sim, const json_t *list)
+{
+	for (size_t i = 0; i < sim->store.nb_devs; i++) {
+		struct dev *d = &sim->store.devs[i];
+
+		if (d->extra == NULL || d->extra->vpn_ip == 0 || list_names(list, d))
+			continue;
+		store_dev_set_vpn_ip(&sim->store, d, 0);
+		store_touch_sys(&sim->store, d);
+		sim->pending_topics |= TOPIC_TAGS | TOPIC_SYSINFO;
+	}
+}
+
 static void do_vpn(struct sim *sim, const struct http_req *rq, struct answer *a)
 {
 	json_t *root = json_loadb(rq->body, rq->body_len, 0, NULL);
@@ -119,6 +150,8 @@ static void do_vpn(struct sim *sim, const struct http_req *rq, struct answer *a)
 		json_decref(root);
 		return;
 	}
+	if (json_is_true(json_object_get(root, "is_snapshot")))
+		vpn_forget_others(sim, list);
 	buf_str(&a->body, "{\"result\": {\"retval\": 1, \"message\": \"FortiGate VPN connection "
 			  "details updated successfully\"}, \"data\": {\"rejected_uid_list\": [");
 	json_array_foreach(list, i, item)

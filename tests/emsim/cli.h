@@ -8,7 +8,7 @@
 struct cli {
 	const char *dir;
 	const char *listen, *port, *serial, *tenant, *gateway_sn, *page_size, *server_name;
-	const char *name, *host, *ip, *user, *uid, *tags_per_device, *seed, *entry, *limit;
+	const char *name, *host, *ip, *user, *uid, *tags_per_device, *seed, *entry, *limit, *print;
 	bool is_json, is_help, is_foreground, is_verbose;
 	bool cert_flags[8]; /* by enum dev_cert_kind */
 	struct arg_list tags, authorize;

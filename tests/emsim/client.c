@@ -155,18 +155,38 @@ static void print_dev(const json_t *dev)
 	buf_free(&tags);
 }
 
+/* One field alone, for scripts: text without its quotes. */
+static int print_field(const json_t *root, const char *key)
+{
+	const json_t *v = json_object_get(root, key);
+	char *text;
+
+	if (v == NULL) {
+		fprintf(stderr, "emsim: the answer has no field %s\n", key);
+		return 1;
+	}
+	text = json_is_string(v) ? NULL : json_dumps(v, JSON_ENCODE_ANY | JSON_COMPACT);
+	printf("%s\n", text != NULL ? text : text_of(root, key));
+	free(text);
+	return 0;
+}
+
 /* Print a device or whatever else the answer is; the exit status. */
 static int finish(const struct cli *cli, json_t *root)
 {
+	int rc = 0;
+
 	if (root == NULL)
 		return 1;
-	if (cli->is_json || json_object_get(root, "uid") == NULL ||
-	    json_object_get(root, "hostname") == NULL)
+	if (cli->print != NULL)
+		rc = print_field(root, cli->print);
+	else if (cli->is_json || json_object_get(root, "uid") == NULL ||
+		 json_object_get(root, "hostname") == NULL)
 		print_json(root);
 	else
 		print_dev(root);
 	json_decref(root);
-	return 0;
+	return rc;
 }
 
 static int usage(const char *text)
@@ -313,7 +333,7 @@ int cmd_list(const struct cli *cli)
 
 	snprintf(path, sizeof(path), "/devices?limit=%s", cli->limit != NULL ? cli->limit : "1000");
 	root = ask(cli, "GET", path, NULL);
-	if (root == NULL || cli->is_json)
+	if (root == NULL || cli->is_json || cli->print != NULL)
 		return finish(cli, root);
 	printf("%-32s  %-20s %-15s %-12s %s\n", "UID", "HOST", "IP", "STATE", "TAGS");
 	json_array_foreach(json_object_get(root, "devices"), i, dev)
@@ -402,7 +422,7 @@ int cmd_fault(const struct cli *cli)
 
 	if (strcmp(name, "list") == 0) {
 		root = ask(cli, "GET", "/faults", NULL);
-		if (root != NULL && !cli->is_json) {
+		if (root != NULL && !cli->is_json && cli->print == NULL) {
 			print_faults(root);
 			json_decref(root);
 			return 0;
@@ -444,7 +464,7 @@ int cmd_stats(const struct cli *cli)
 {
 	json_t *root = ask(cli, "GET", "/stats", NULL);
 
-	if (root == NULL || cli->is_json)
+	if (root == NULL || cli->is_json || cli->print != NULL)
 		return finish(cli, root);
 	print_stats(root);
 	json_decref(root);

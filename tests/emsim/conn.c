@@ -194,6 +194,10 @@ static void on_accept(struct sim *sim, int listener, bool is_admin)
 	if (is_admin)
 		return;
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	if (fault_take_own(&sim->faults, FAULT_HANG, ENTRY_TLS)) {
+		c->state = CONN_HUNG;
+		return;
+	}
 	c->ssl = SSL_new(pick_ctx(sim));
 	if (c->ssl == NULL || SSL_set_fd(c->ssl, fd) != 1)
 		conn_close(c);
@@ -375,10 +379,18 @@ static short wanted(const struct sim *sim, const struct conn *c)
 
 static int timeout_ms(const struct sim *sim)
 {
-	for (size_t i = 0; i < CONN_MAX; i++)
-		if (sim->conns[i].state != CONN_FREE && sim->conns[i].drip_ms > 0)
-			return 10;
-	return 500;
+	int ms = 500;
+
+	for (size_t i = 0; i < CONN_MAX; i++) {
+		const struct conn *c = &sim->conns[i];
+
+		/* Told to close with nothing left to send: no event will announce it. */
+		if (c->state == CONN_CLOSING && c->out_off == c->out.len)
+			return 0;
+		if (c->state != CONN_FREE && c->drip_ms > 0)
+			ms = 10;
+	}
+	return ms;
 }
 
 /* Some time after the change, so that its notification does not wait for the disk. */

@@ -24,14 +24,9 @@ const char *entry_name(enum entry entry)
 	return entry_names[entry];
 }
 
-bool fault_is_on(const struct faults *f, enum fault which, enum entry entry)
+static bool take_slot(struct faults *f, enum fault which, int slot)
 {
-	return f->left[which][entry] != 0;
-}
-
-bool fault_take(struct faults *f, enum fault which, enum entry entry)
-{
-	int64_t *left = &f->left[which][entry];
+	int64_t *left = &f->left[which][slot];
 
 	if (*left == 0)
 		return false;
@@ -39,6 +34,16 @@ bool fault_take(struct faults *f, enum fault which, enum entry entry)
 		(*left)--;
 	f->hits[which]++;
 	return true;
+}
+
+bool fault_take_own(struct faults *f, enum fault which, enum entry entry)
+{
+	return take_slot(f, which, (int)entry);
+}
+
+bool fault_take(struct faults *f, enum fault which, enum entry entry)
+{
+	return fault_take_own(f, which, entry) || take_slot(f, which, ENTRY_SLOT_ALL);
 }
 
 static int find(const char *const *names, size_t step, size_t nb, const char *name)
@@ -51,7 +56,7 @@ static int find(const char *const *names, size_t step, size_t nb, const char *na
 
 int fault_set(struct faults *f, const char *name, const char *entry, int64_t count)
 {
-	int which, where = -1;
+	int which, where = ENTRY_SLOT_ALL;
 
 	if (strcmp(name, "clear") == 0) {
 		memset(f->left, 0, sizeof(f->left));
@@ -65,9 +70,9 @@ int fault_set(struct faults *f, const char *name, const char *entry, int64_t cou
 		if (where < 0)
 			return where;
 	}
-	for (int e = 0; e < ENTRY__COUNT; e++)
-		if (where < 0 || where == e)
-			f->left[which][e] = count;
+	if (where == ENTRY_SLOT_ALL && count == 0)
+		memset(f->left[which], 0, sizeof(f->left[which]));
+	f->left[which][where] = count;
 	return 0;
 }
 
@@ -75,12 +80,13 @@ static void put_entries(const struct faults *f, enum fault which, struct buf *ou
 {
 	bool is_first = true;
 
-	for (int e = 0; e < ENTRY__COUNT; e++) {
+	for (int e = 0; e < ENTRY_SLOTS; e++) {
 		int64_t left = f->left[which][e];
 
 		if (left == 0)
 			continue;
-		buf_printf(out, "%s\"%s\":", is_first ? "" : ",", entry_names[e]);
+		buf_printf(out, "%s\"%s\":", is_first ? "" : ",",
+			   e == ENTRY_SLOT_ALL ? "all" : entry_names[e]);
 		if (left < 0)
 			buf_str(out, "\"on\"");
 		else

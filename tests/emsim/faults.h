@@ -67,19 +67,26 @@ enum {
 	FAULT_FOREVER = -1
 };
 
+/* Faults that were asked for without an entry share one count between all entries. */
+enum {
+	ENTRY_SLOT_ALL = ENTRY__COUNT,
+	ENTRY_SLOTS = ENTRY__COUNT + 1
+};
+
 struct faults {
-	int64_t left[FAULT__COUNT][ENTRY__COUNT];
+	int64_t left[FAULT__COUNT][ENTRY_SLOTS];
 	uint64_t hits[FAULT__COUNT];
 };
 
 /* Whether the fault strikes now; uses up one of a counted fault. */
 [[nodiscard]] bool fault_take(struct faults *f, enum fault which, enum entry entry);
 
-/* Whether the fault is on, without using it up. */
-bool fault_is_on(const struct faults *f, enum fault which, enum entry entry);
+/* The same, for a fault that was asked for on just this entry. */
+[[nodiscard]] bool fault_take_own(struct faults *f, enum fault which, enum entry entry);
 
 /*
- * <count> replies, FAULT_FOREVER or 0 for off; <entry> NULL or "all" is every entry.
+ * <count> replies, FAULT_FOREVER or 0 for off; <entry> NULL or "all" is every entry;
+ * switching a fault off for all switches it off for each.
  * 0 or -ENOENT for an unknown fault or entry. The name "clear" switches all off.
  */
 [[nodiscard]] int fault_set(struct faults *f, const char *name, const char *entry, int64_t count);

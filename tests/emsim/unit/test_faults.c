@@ -32,6 +32,26 @@ static void a_lasting_fault_strikes_until_it_is_cleared(void **)
 	assert_false(fault_take(&f, FAULT_SLOW, ENTRY_VPN));
 }
 
+static void a_count_for_all_entries_is_shared_between_them(void **)
+{
+	struct faults f = {0};
+
+	assert_int_equal(fault_set(&f, "http500", NULL, 2), 0);
+	assert_false(fault_take_own(&f, FAULT_HTTP500, ENTRY_TAGS));
+	assert_true(fault_take(&f, FAULT_HTTP500, ENTRY_TAGS));
+	assert_true(fault_take(&f, FAULT_HTTP500, ENTRY_SYSINFO));
+	assert_false(fault_take(&f, FAULT_HTTP500, ENTRY_VPN));
+}
+
+static void off_for_all_is_off_for_each(void **)
+{
+	struct faults f = {0};
+
+	assert_int_equal(fault_set(&f, "slow", "tags", FAULT_FOREVER), 0);
+	assert_int_equal(fault_set(&f, "slow", NULL, 0), 0);
+	assert_false(fault_take(&f, FAULT_SLOW, ENTRY_TAGS));
+}
+
 static void unknown_names_are_refused(void **)
 {
 	struct faults f = {0};
@@ -62,6 +82,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_counted_fault_strikes_that_often_on_its_entry_only),
 		cmocka_unit_test(a_lasting_fault_strikes_until_it_is_cleared),
+		cmocka_unit_test(a_count_for_all_entries_is_shared_between_them),
+		cmocka_unit_test(off_for_all_is_off_for_each),
 		cmocka_unit_test(unknown_names_are_refused),
 		cmocka_unit_test(the_query_is_decoded_and_repeats_are_counted),
 	};

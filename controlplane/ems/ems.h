@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * The EMS connectors: one thread for each configured EMS, which verifies it, pulls its objects
+ * by REST, listens for its notifications, and posts what it learns to the main thread.
+ *
+ * The protocol: docs/internals/ems.md.
+ */
+
+#pragma once
+
+#include "base/cp.h"
+
+/* Plugs into main.c's table; sets cp->ems and cp->on_device_pull. */
+extern const struct module ems_module;
+
+/* A VPN session for EMS to know of (POST gateway_details/vpn). */
+struct ems_vpn {
+	struct device_uid uid;
+	struct ip_addr ip;
+	char interface[36];
+	bool is_delete;
+};
+
+/*
+ * Holder of the lock: tell every EMS that a device came or went by VPN. Queued; -ENOSPC when the
+ * queue of some connector is full, -ENOENT when there is none.
+ */
+[[nodiscard]] int ems_vpn_post(struct cp *cp, const struct ems_vpn *vpn);
+
+/* Holder of the lock: make all objects due now (`diagnose test application fcnacd 5`). */
+void ems_pull_all(struct cp *cp);

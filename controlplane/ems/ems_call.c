@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* One REST call over mutual TLS, by libcurl; the connection is kept between calls. */
+
+#include "common/log/log.h"
+#include "ems/ems_priv.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+LOG_TYPE("ems");
+
+#define URL_MAX 4096u
+
+size_t ems_encode(const char *s, char *ret, size_t cap)
+{
+	static const char digit[] = "0123456789ABCDEF";
+	size_t n = 0;
+
+	for (; *s != '\0' && n + 4 < cap; s++) {
+		const uint8_t ch = (uint8_t)*s;
+		const bool is_plain = (ch >= '0' && ch <= '9') || (ch >= 'A' && ch <= 'Z') ||
+				      (ch >= 'a' && ch <= 'z') || ch == '-' || ch == '_';
+
+		if (is_plain) {
+			ret[n++] = (char)ch;
+			continue;
+		}
+		ret[n++] = '%';
+		ret[n++] = digit[ch >> 4];
+		ret[n++] = digit[ch & 15];
+	}
+	ret[n] = '\0';
+	return n;
+}
+
+static size_t on_body(char *ptr, size_t size, size_t nmemb, void *user)
+{
+	struct ems_answer *a = user;
+	const size_t n = size * nmemb;
+
+	if (a->len + n > EMS_BODY_MAX) {
+		a->is_too_large = true;
+		return 0;
+	}
+	if (a->len + n > a->cap) {
+		size_t cap = a->cap == 0 ? 65536 : a->cap * 2;
+
+		while (cap < a->len + n)
+			cap *= 2;
+
+		uint8_t *body = realloc(a->body, cap);
+
+		if (body == NULL)
+			return 0;
+		a->body = body;
+		a->cap = cap;
+	}
+	memcpy(a->body + a->len, ptr, n);
+	a->len += n;
+	return n;
+}
+
+/* Called about once a second while a call is under way: a stop must not wait for EMS. */
+static int on_progress(void *user, curl_off_t, curl_off_t, curl_off_t, curl_off_t)
+{
+	struct ems_conn *c = user;
+
+	return atomic_load_explicit(&c->is_stopping, memory_order_relaxed);
+}
+
+static CURLcode on_ssl_ctx(CURL *, void *ctx, void *user)
+{
+	ems_verify_install(ctx, user);
+	return CURLE_OK;
+}
+
+static void set_blob(CURL *h, CURLoption opt, char *data, size_t len)
+{
+	struct curl_blob blob = {.data = data, .len = len, .flags = CURL_BLOB_COPY};
+
+	curl_easy_setopt(h, opt, &blob);
+}
+
+static int open_handle(struct ems_conn *c)
+{
+	CURL *h = curl_easy_init();
+
+	if (h == NULL)
+		return -ENOMEM;
+	c->curl = h;
+	curl_easy_setopt(h, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(h, CURLOPT_PROTOCOLS_STR, "https");
+	curl_easy_setopt(h, CURLOPT_FOLLOWLOCATION, 0L);
+	curl_easy_setopt(h, CURLOPT_PROXY, "");
+	curl_easy_setopt(h, CURLOPT_USERAGENT, "Tagwarden");
+	curl_easy_setopt(h, CURLOPT_SSL_VERIFYPEER, 1L);
+	curl_easy_setopt(h, CURLOPT_SSL_VERIFYHOST, 0L); /* ems_verify.c compares the CN */
+	set_blob(h, CURLOPT_CAINFO_BLOB, c->ca_pem, c->ca_len);
+	set_blob(h, CURLOPT_SSLCERT_BLOB, c->cert_pem, c->cert_len);
+	set_blob(h, CURLOPT_SSLKEY_BLOB, c->key_pem, c->key_len);
+	curl_easy_setopt(h, CURLOPT_SSL_CTX_FUNCTION, on_ssl_ctx);
+	curl_easy_setopt(h, CURLOPT_SSL_CTX_DATA, c);
+	curl_easy_setopt(h, CURLOPT_CONNECTTIMEOUT, (long)c->call_timeout_s);
+	curl_easy_setopt(h, CURLOPT_TIMEOUT, (long)c->call_timeout_s);
+	curl_easy_setopt(h, CURLOPT_XFERINFOFUNCTION, on_progress);
+	curl_easy_setopt(h, CURLOPT_XFERINFODATA, c);
+	curl_easy_setopt(h, CURLOPT_NOPROGRESS, 0L);
+	curl_easy_setopt(h, CURLOPT_WRITEFUNCTION, on_body);
+	return 0;
+}
+
+void ems_call_failed(struct ems_conn *c, enum state_obj obj, const char *what)
+{
+	struct state_call_stats *st = &c->status.call[obj];
+
+	st->failed++;
+	st->last_fail_ms = loop_real_ms();
+	c->status.last_error_ms = st->last_fail_ms;
+	(void)snprintf(st->last_error, sizeof(st->last_error), "%s", what);
+	if (strncmp(what, "TLS: ", 5) != 0 || c->status.last_error[0] == '\0')
+		(void)snprintf(c->status.last_error, sizeof(c->status.last_error), "%s: %s",
+			       ems_objs[obj].entry, what);
+	LOG(WARN, "call failed ems=%s obj-id=%u entry=%s error=\"%s\"", c->name, ems_objs[obj].id,
+	    ems_objs[obj].entry, what);
+}
+
+static int failure_of(struct ems_conn *c, enum state_obj obj, CURLcode cc,
+		      const struct ems_answer *a)
+{
+	if (cc == CURLE_ABORTED_BY_CALLBACK)
+		return -ECANCELED;
+	if (a->is_too_large) {
+		ems_call_failed(c, obj, "answer is larger than 64 MiB");
+		return -EFBIG;
+	}
+	switch (cc) {
+	case CURLE_OPERATION_TIMEDOUT:
+		c->status.call[obj].timeouts++;
+		ems_call_failed(c, obj, "timed out");
+		return -ETIMEDOUT;
+	case CURLE_PEER_FAILED_VERIFICATION:
+	case CURLE_SSL_CONNECT_ERROR:
+		ems_call_failed(c, obj, "TLS: EMS server certificate or handshake failed");
+		return -EACCES;
+	case CURLE_COULDNT_CONNECT:
+		ems_call_failed(c, obj, "cannot connect");
+		return -ECONNREFUSED;
+	default:
+		ems_call_failed(c, obj, curl_easy_strerror(cc));
+		return -EPROTO;
+	}
+}
+
+static int check_http(struct ems_conn *c, enum state_obj obj, const struct ems_answer *a)
+{
+	char text[64];
+
+	if (a->http == 200)
+		return 0;
+	(void)snprintf(text, sizeof(text), "http code %ld", a->http);
+	ems_call_failed(c, obj, text);
+	return a->http == 401 || a->http == 403 ? -EACCES : -EPROTO;
+}
+
+int ems_call(struct ems_conn *c, enum state_obj obj, const char *query, const char *json,
+	     struct ems_answer *ret)
+{
+	struct state_call_stats *st = &c->status.call[obj];
+	struct curl_slist *headers = NULL;
+	struct ems_answer a = {0};
+	char url[URL_MAX];
+	const int n = snprintf(url, sizeof(url), "https://%s:%u/%s%s%s", c->server, c->port,
+			       ems_objs[obj].entry, query[0] != '\0' ? "?" : "", query);
+	const uint64_t start = loop_now_us();
+	CURLcode cc;
+	int rc;
+
+	if (n < 0 || (size_t)n >= sizeof(url))
+		return -EINVAL;
+	if (c->curl == NULL && open_handle(c) < 0)
+		return -ENOMEM;
+	curl_easy_setopt(c->curl, CURLOPT_URL, url);
+	curl_easy_setopt(c->curl, CURLOPT_WRITEDATA, &a);
+	if (json != NULL) {
+		headers = curl_slist_append(NULL, "Content-Type: application/json");
+		curl_easy_setopt(c->curl, CURLOPT_POSTFIELDS, json);
+		curl_easy_setopt(c->curl, CURLOPT_HTTPHEADER, headers);
+	} else {
+		curl_easy_setopt(c->curl, CURLOPT_HTTPHEADER, NULL);
+		curl_easy_setopt(c->curl, CURLOPT_HTTPGET, 1L);
+	}
+	st->is_in_flight = true;
+	cc = curl_easy_perform(c->curl);
+	st->is_in_flight = false;
+	curl_slist_free_all(headers);
+	curl_easy_getinfo(c->curl, CURLINFO_RESPONSE_CODE, &a.http);
+	st->last_us = (uint32_t)(loop_now_us() - start);
+	st->last_http = (int32_t)a.http;
+	st->bytes_in += a.len;
+	rc = cc == CURLE_OK ? check_http(c, obj, &a) : failure_of(c, obj, cc, &a);
+	if (rc < 0) {
+		ems_answer_free(&a);
+		return rc;
+	}
+	*ret = a;
+	return 0;
+}
+
+void ems_answer_free(struct ems_answer *a)
+{
+	free(a->body);
+	*a = (struct ems_answer){0};
+}

@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* EMS's records as batches: sysinfo, uid_tags, tags. */
+
+#include "ems/ems_payload.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define VERSION_PARTS 8u
+
+static struct slice copy_json_string(struct state_batch *b, const json_t *j)
+{
+	if (!json_is_string(j))
+		return SLICE_EMPTY;
+	return state_batch_copy(b, json_string_value(j), json_string_length(j));
+}
+
+static struct slice copy_integer(struct state_batch *b, const json_t *j)
+{
+	char text[24];
+	const int n = snprintf(text, sizeof(text), "%lld", (long long)json_integer_value(j));
+
+	return n > 0 && (size_t)n < sizeof(text) ? state_batch_copy(b, text, (size_t)n)
+						 : SLICE_EMPTY;
+}
+
+/* [7,4,0] as "7.4.0". */
+static struct slice copy_version(struct state_batch *b, const json_t *j)
+{
+	char text[VERSION_PARTS * 12];
+	size_t len = 0;
+
+	for (size_t i = 0; i < json_array_size(j) && i < VERSION_PARTS; i++) {
+		const json_t *part = json_array_get(j, i);
+		const int n = snprintf(text + len, sizeof(text) - len, "%s%d", i == 0 ? "" : ".",
+				       (int)json_integer_value(part));
+
+		if (!json_is_integer(part) || n < 0 || (size_t)n >= sizeof(text) - len)
+			return SLICE_EMPTY;
+		len += (size_t)n;
+	}
+	return state_batch_copy(b, text, len);
+}
+
+static struct slice copy_value(struct state_batch *b, const json_t *j)
+{
+	if (json_is_string(j))
+		return copy_json_string(b, j);
+	if (json_is_integer(j))
+		return copy_integer(b, j);
+	return json_is_array(j) ? copy_version(b, j) : SLICE_EMPTY;
+}
+
+static void copy_fields(struct state_batch *b, const json_t *rec, struct state_sysinfo *s)
+{
+	static const char *const key[] = {
+#define STATE_FIELD(sym, key, label, shared) [STATE_F_##sym] = key,
+#include "state/state_field.def"
+#undef STATE_FIELD
+	};
+
+	for (size_t f = 0; f < STATE_F__COUNT; f++)
+		if (key[f][0] != '\0')
+			s->field[f] = copy_value(b, json_object_get(rec, key[f]));
+}
+
+static void copy_route(struct state_batch *b, struct state_sysinfo *s, const json_t *gateway,
+		       const json_t *info)
+{
+	struct state_route *r = state_batch_route(b, s);
+
+	if (r == NULL)
+		return;
+	r->gateway_sn = copy_json_string(b, json_object_get(gateway, "fgt_sn"));
+	r->interface = copy_json_string(b, json_object_get(gateway, "interface"));
+	r->vdom = copy_json_string(b, json_object_get(gateway, "vdom"));
+	r->ip = copy_json_string(b, json_object_get(info, "ip"));
+	r->mac = copy_json_string(b, json_object_get(info, "mac"));
+	r->type = copy_json_string(b, json_object_get(info, "route_type"));
+}
+
+static void copy_routes(struct state_batch *b, const json_t *rec, struct state_sysinfo *s)
+{
+	const json_t *list = json_object_get(rec, "gateway_route_list");
+
+	for (size_t i = 0; i < json_array_size(list) && i < STATE_MAX_ROUTES; i++) {
+		const json_t *entry = json_array_get(list, i);
+		const json_t *gateway = json_object_get(entry, "gateway_info");
+		const json_t *info = json_object_get(entry, "route_info");
+
+		for (size_t k = 0; k < json_array_size(info) && k < STATE_MAX_ROUTES; k++)
+			copy_route(b, s, gateway, json_array_get(info, k));
+	}
+}
+
+/*
+ * A flag of the record. One of the wrong type is malformed; an absent one is false, and where
+ * false would be the lenient answer the caller says so.
+ */
+static bool take_flag(const json_t *rec, const char *key, bool *is_bad)
+{
+	const json_t *j = json_object_get(rec, key);
+
+	if (j != NULL && !json_is_boolean(j) && !json_is_null(j))
+		*is_bad = true;
+	return json_is_true(j);
+}
+
+/*
+ * A malformed record of a known device must not leave what was known before in force: it comes
+ * through as registered nowhere and with no certificate, which denies.
+ */
+static void fill_sysinfo(struct state_batch *b, const json_t *rec, struct state_sysinfo *s,
+			 unsigned *ret_bad)
+{
+	const json_t *sn = json_object_get(rec, "client_cert_sn");
+	bool is_bad = !json_is_object(rec);
+
+	s->update_time = copy_json_string(b, json_object_get(rec, "sysinfo_update_time"));
+	if (take_flag(rec, "is_deleted", &is_bad)) {
+		s->is_deleted = true;
+		return;
+	}
+	if (take_flag(rec, "is_registered", &is_bad))
+		s->flags |= SNAP_DEV_REGISTERED;
+	if (take_flag(rec, "online", &is_bad))
+		s->flags |= SNAP_DEV_ONLINE;
+	if (take_flag(rec, "quarantined", &is_bad))
+		s->flags |= SNAP_DEV_QUARANTINED;
+	if (take_flag(rec, "onnet", &is_bad))
+		s->flags |= SNAP_DEV_ON_NET;
+	if (sn != NULL && !json_is_null(sn) &&
+	    (!json_is_string(sn) ||
+	     (json_string_length(sn) > 0 &&
+	      cert_serial_parse(json_string_value(sn), json_string_length(sn), &s->serial) < 0)))
+		is_bad = true;
+	copy_fields(b, rec, s);
+	copy_routes(b, rec, s);
+	if (!is_bad)
+		return;
+	s->flags = 0;
+	s->serial = (struct cert_serial){0};
+	(*ret_bad)++;
+}
+
+int ems_sysinfo_to_batch(const json_t *content, struct state_batch *b, unsigned *ret_bad,
+			 ems_why *ret_why)
+{
+	const char *key;
+	json_t *rec;
+
+	*ret_bad = 0;
+	json_object_foreach((json_t *)content, key, rec)
+	{
+		struct device_uid uid;
+
+		if (device_uid_parse(key, strlen(key), &uid) < 0) {
+			(*ret_bad)++;
+			continue;
+		}
+
+		struct state_sysinfo *s = state_batch_sysinfo(b, &uid);
+
+		if (s == NULL)
+			break;
+		fill_sysinfo(b, rec, s, ret_bad);
+	}
+	*ret_why = "out of memory";
+	return state_batch_is_failed(b) ? -ENOMEM : 0;
+}
+
+static bool fill_tag(struct state_batch *b, const json_t *j, struct state_tag_ref *ret)
+{
+	const json_t *name = json_object_get(j, "name");
+	const json_t *type = json_object_get(j, "type");
+
+	/* Kind 0 refuses the list (state_batch.h): a tag that cannot be read may be the one. */
+	ret->kind = 0;
+	if (!json_is_string(name) || !json_is_integer(type))
+		return false;
+	ret->name = copy_json_string(b, name);
+	if (json_integer_value(type) >= SNAP_TAG_ZERO_TRUST &&
+	    json_integer_value(type) <= SNAP_TAG_FABRIC)
+		ret->kind = (uint8_t)json_integer_value(type);
+	return ret->kind != 0;
+}
+
+static void fill_tags(struct state_batch *b, const struct device_uid *uid, const json_t *entry,
+		      unsigned *ret_bad)
+{
+	const json_t *list = json_object_get(entry, "tags");
+	const size_t n = json_array_size(list);
+	/* One tag too many or one unreadable entry: the device's posture becomes unknown. */
+	const bool is_bad = !json_is_array(list) || n > STATE_MAX_DEVICE_TAGS;
+	const uint32_t nb = is_bad ? 1 : (uint32_t)n;
+	struct state_tags *t = state_batch_tags(b, uid, nb);
+	bool is_ok = !is_bad;
+
+	if (t == NULL)
+		return;
+	t->update_time = copy_json_string(b, json_object_get(entry, "tag_update_time"));
+	for (uint32_t i = 0; i < nb; i++) {
+		t->tag[i] = (struct state_tag_ref){0};
+		if (!is_bad && !fill_tag(b, json_array_get(list, i), &t->tag[i]))
+			is_ok = false;
+	}
+	if (!is_ok)
+		(*ret_bad)++;
+}
+
+int ems_uid_tags_to_batch(const json_t *content, struct state_batch *b, unsigned *ret_bad,
+			  ems_why *ret_why)
+{
+	json_t *lists = json_object_get(content, "uid_tag_lists");
+	const char *key;
+	json_t *entry;
+
+	*ret_bad = 0;
+	if (!json_is_object(lists)) {
+		*ret_why = "no uid_tag_lists";
+		return -EBADMSG;
+	}
+	json_object_foreach(lists, key, entry)
+	{
+		struct device_uid uid;
+
+		if (device_uid_parse(key, strlen(key), &uid) < 0) {
+			(*ret_bad)++;
+			continue;
+		}
+		fill_tags(b, &uid, entry, ret_bad);
+	}
+	*ret_why = "out of memory";
+	return state_batch_is_failed(b) ? -ENOMEM : 0;
+}
+
+#define ADDRESSES_MAX 65536u
+
+static struct slice copy_addresses(struct state_batch *b, const json_t *cmd)
+{
+	static const char *const keys[] = {"ip_list", "mac_list"};
+	static const size_t nb_keys = sizeof(keys) / sizeof(keys[0]);
+	struct slice all = SLICE_EMPTY;
+	char *text = malloc(ADDRESSES_MAX);
+	size_t len = 0;
+
+	for (size_t k = 0; text != NULL && k < nb_keys; k++) {
+		const json_t *list = json_object_get(cmd, keys[k]);
+
+		for (size_t i = 0; i < json_array_size(list); i++) {
+			const json_t *a = json_array_get(list, i);
+			const size_t n = json_string_length(a);
+
+			if (!json_is_string(a) || n > IP_ADDR_STRLEN || len + n + 1 > ADDRESSES_MAX)
+				continue;
+			memcpy(text + len, json_string_value(a), n);
+			text[len + n] = '\n';
+			len += n + 1;
+		}
+	}
+	if (text != NULL && len > 0)
+		all = state_batch_copy(b, text, len);
+	free(text);
+	return all;
+}
+
+int ems_tags_to_batch(const json_t *content, struct state_batch *b, unsigned *ret_bad,
+		      ems_why *ret_why)
+{
+	const json_t *commands = json_object_get(content, "commands");
+
+	*ret_bad = 0;
+	for (size_t i = 0; i < json_array_size(commands); i++) {
+		const json_t *cmd = json_array_get(commands, i);
+		const json_t *name = json_object_get(cmd, "name");
+		const json_int_t type = json_integer_value(json_object_get(cmd, "tag_type"));
+		const char *action = json_string_value(json_object_get(cmd, "action"));
+
+		if (!json_is_string(name) || json_string_length(name) > STATE_TAG_MAX ||
+		    type < SNAP_TAG_ZERO_TRUST || type > SNAP_TAG_FABRIC || action == NULL) {
+			(*ret_bad)++;
+			continue;
+		}
+
+		struct state_tag_def *def = state_batch_def(b);
+
+		if (def == NULL)
+			break;
+		def->name = copy_json_string(b, name);
+		def->kind = (uint8_t)type;
+		def->is_removed = strcmp(action, "remove") == 0;
+		def->uuid = copy_json_string(b, json_object_get(cmd, "tag_uid"));
+		def->addresses = copy_addresses(b, cmd);
+	}
+	*ret_why = "out of memory";
+	return state_batch_is_failed(b) ? -ENOMEM : 0;
+}

@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include "document.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define GW "access_proxies/0/api_gateways/0"
+#define GW_AT "access_proxies[0].api_gateways[0]"
+#define SECOND_PROXY(name, address, port)                                                          \
+	"{'name': '" name "', 'interface': 'wan', 'address': '" address "', 'port': " port         \
+	", 'certificate': 'web', 'api_gateways': [{'id': 1, 'service': 'http',"                    \
+	" 'real_servers': [{'id': 1, 'address': '198.51.100.20'}]}]}"
+#define SECOND_EMS(id, name, serial)                                                               \
+	"{'id': " id ", 'name': '" name "', 'server': 'ems2.example', 'certificate':"              \
+	" 'gateway.pem', 'key': 'gateway.key', 'serial_number': '" serial "',"                     \
+	" 'verifying_ca': 'ems-ca.pem'}"
+
+static const struct {
+	struct edit edit[2];
+	const char *path;
+	const char *text;
+} bad[] = {
+	/* interfaces */
+	{{{"interfaces/1/device", "'net_tap0,iface=tw-wan'"}},
+	 "interfaces[1].device",
+	 "interfaces[0] has the same device and vlan"},
+	{{{"interfaces/1/device", "'net_tap0,iface=tw-wan'"},
+	  {"interfaces/1", "{'name': 'lan', 'device': 'net_tap0,iface=tw-wan', 'vlan': 5,"
+			   " 'mtu': 9000, 'addresses': ['198.51.100.1/24']}"}},
+	 "interfaces[1].mtu",
+	 "must be that of interfaces[0], which has the same device, 1500"},
+	{{{"interfaces/1/addresses/-", "'192.0.2.10/24'"}},
+	 "interfaces[1].addresses[1]",
+	 "is the same address as interfaces[0].addresses[0]"},
+	{{{"interfaces/1/addresses/-", "'192.0.2.200/25'"}},
+	 "interfaces[1].addresses[1]",
+	 "overlaps the prefix of interfaces[0].addresses[0]"},
+	{{{"interfaces/1/addresses/-", "'127.0.0.1/8'"}},
+	 "interfaces[1].addresses[1]",
+	 "is a loopback address"},
+	{{{"interfaces/1/addresses/-", "'2001:db8::1/64'"}},
+	 "interfaces[1].addresses[1]",
+	 "is an IPv6 address, which is not supported yet"},
+	/* routes */
+	{{{"routes/0/via", "'203.0.113.1'"}}, "routes[0].via", "is on the link of no interface"},
+	{{{"routes/0", "{'prefix': '0.0.0.0/0', 'via': '192.0.2.1', 'interface': 'lan'}"}},
+	 "routes[0].via",
+	 "is on the link of another interface or of none"},
+	{{{"routes/0", "{'prefix': '0.0.0.0/0', 'via': '192.0.2.1', 'interface': 'dmz'}"}},
+	 "routes[0].interface",
+	 "there is no interface \"dmz\""},
+	{{{"routes/0/via", "'192.0.2.10'"}}, "routes[0].via", "is an address of this appliance"},
+	{{{"routes/0/prefix", "'10.0.0.1/8'"}},
+	 "routes[0].prefix",
+	 "has bits set beyond its length"},
+	{{{"routes/-", "{'prefix': '0.0.0.0/0', 'via': '198.51.100.2'}"}},
+	 "routes[1].prefix",
+	 "routes[0] is for the same prefix"},
+	{{{"routes/0/prefix", "'::/0'"}}, "routes[0].prefix", "IPv6 is not supported yet"},
+	/* EMS */
+	{{{"ems/0/verifying_ca", NULL}},
+	 "ems[0].verifying_ca",
+	 "missing: without it or fingerprint the server cannot be told from an impostor"},
+	{{{"ems/-", SECOND_EMS("1", "two", "FCTEMS2")}}, "ems[1].id", "ems[0] has the same id"},
+	{{{"ems/-", SECOND_EMS("2", "emstest", "FCTEMS2")}},
+	 "ems[1].name",
+	 "ems[0] has the same name"},
+	{{{"ems/-", SECOND_EMS("2", "two", "FCTEMS8823005021")}},
+	 "ems[1].serial_number",
+	 "ems[0] has the same serial number"},
+	/* certificates */
+	{{{"certificates/-", "{'name': 'web', 'certificate': 'web.pem', 'key': 'web.key'}"}},
+	 "certificates[1].name",
+	 "certificate \"web\" is there already, as number [0]"},
+	/* access proxies */
+	{{{"access_proxies/0/address", "'198.51.100.1'"}},
+	 "access_proxies[0].address",
+	 "198.51.100.1 is not an address of interface \"wan\""},
+	{{{"access_proxies/0/address", "'192.0.2.99'"}},
+	 "access_proxies[0].address",
+	 "192.0.2.99 is not an address of interface \"wan\""},
+	{{{"access_proxies/0/interface", "'dmz'"}},
+	 "access_proxies[0].interface",
+	 "there is no interface \"dmz\""},
+	{{{"access_proxies/0/certificate", "'none'"}},
+	 "access_proxies[0].certificate",
+	 "there is no certificate \"none\""},
+	{{{"access_proxies/-", SECOND_PROXY("two", "192.0.2.10", "9043")}},
+	 "access_proxies[1].port",
+	 "access_proxies[0] listens on the same address and port"},
+	{{{"access_proxies/-", SECOND_PROXY("ZTNA-webserver", "192.0.2.10", "9044")}},
+	 "access_proxies[1].name",
+	 "access proxy \"ZTNA-webserver\" is there already, as number [0]"},
+	/* virtual hosts */
+	{{{"access_proxies/0/virtual_hosts/-", "{'name': 'shop', 'host': 'b.example'}"}},
+	 "access_proxies[0].virtual_hosts[1].name",
+	 "virtual host \"shop\" is there already, as number [0]"},
+	{{{"access_proxies/0/virtual_hosts/-",
+	   "{'name': 'b', 'host': '*.shop.EXAMPLE', 'host_type': 'wildcard'}"}},
+	 "access_proxies[0].virtual_hosts[1].host",
+	 "virtual_hosts[0] has the same host"},
+	{{{"access_proxies/0/virtual_hosts/0/host_type", "'exact'"}},
+	 "access_proxies[0].virtual_hosts[0].host",
+	 "has * or ?, which host_type wildcard alone understands"},
+	{{{"access_proxies/0/virtual_hosts/0/certificate", "'none'"}},
+	 "access_proxies[0].virtual_hosts[0].certificate",
+	 "there is no certificate \"none\""},
+	{{{GW "/virtual_host", "'none'"}},
+	 GW_AT ".virtual_host",
+	 "there is no virtual host \"none\""},
+	/* gateways */
+	{{{GW "/service", "'tcp-forwarding'"}},
+	 GW_AT ".service",
+	 "tcp-forwarding is not supported yet; supported: http, https"},
+	{{{GW "/ldb_method", "'least-rtt'"}},
+	 GW_AT ".ldb_method",
+	 "least-rtt is not supported yet; supported: static, round-robin, weighted, first-alive"},
+	{{{GW "/service", "'https'"}},
+	 GW_AT ".server_ca",
+	 "missing: verify_cert needs the CAs of the real servers"},
+	{{{"access_proxies/0/api_gateways/-",
+	   "{'id': 1, 'url_map': '/b', 'service': 'http',"
+	   " 'real_servers': [{'id': 1, 'address': '198.51.100.20'}]}"}},
+	 "access_proxies[0].api_gateways[1].id",
+	 "api_gateways[0] has the same id"},
+	/* real servers: never this appliance */
+	{{{GW "/real_servers/0/address", "'127.0.0.1'"}},
+	 GW_AT ".real_servers[0].address",
+	 "127.0.0.1 cannot be a real server: it is a loopback address"},
+	{{{GW "/real_servers/0/address", "'::ffff:127.0.0.1'"}},
+	 GW_AT ".real_servers[0].address",
+	 "127.0.0.1 cannot be a real server: it is a loopback address"},
+	{{{GW "/real_servers/0/address", "'0.0.0.0'"}},
+	 GW_AT ".real_servers[0].address",
+	 "0.0.0.0 cannot be a real server: it is unspecified (0.0.0.0/8)"},
+	{{{GW "/real_servers/0/address", "'239.1.2.3'"}},
+	 GW_AT ".real_servers[0].address",
+	 "239.1.2.3 cannot be a real server: it is a multicast address"},
+	{{{GW "/real_servers/0/address", "'255.255.255.255'"}},
+	 GW_AT ".real_servers[0].address",
+	 "255.255.255.255 cannot be a real server: it is reserved or broadcast"},
+	{{{GW "/real_servers/0/address", "'198.51.100.1'"}},
+	 GW_AT ".real_servers[0].address",
+	 "198.51.100.1 cannot be a real server: it is an address of this appliance"},
+	{{{GW "/real_servers/0/address", "'192.0.2.10'"}},
+	 GW_AT ".real_servers[0].address",
+	 "192.0.2.10 cannot be a real server: it is an address of this appliance"},
+	{{{GW "/real_servers/0/address", "'::1'"}},
+	 GW_AT ".real_servers[0].address",
+	 "::1 cannot be a real server: it is an IPv6 address, which is not supported yet"},
+	{{{GW "/real_servers/-", "{'id': 1, 'address': '198.51.100.21'}"}},
+	 GW_AT ".real_servers[1].id",
+	 "real_servers[0] has the same id"},
+	/* policies */
+	{{{"policies/-", "{'id': 17, 'name': 'two'}"}},
+	 "policies[1].id",
+	 "policy id \"17\" is there already, as number [0]"},
+	{{{"policies/-", "{'id': 18, 'name': 'ZTNA-webserver-allow'}"}},
+	 "policies[1].name",
+	 "policy \"ZTNA-webserver-allow\" is there already, as number [0]"},
+	{{{"policies/0/access_proxies/-", "'none'"}},
+	 "policies[0].access_proxies[1]",
+	 "there is no access proxy \"none\""},
+	{{{"policies/0/interfaces", "['dmz']"}},
+	 "policies[0].interfaces[0]",
+	 "there is no interface \"dmz\""},
+	{{{"policies/0/source/-", "'192.0.2.1/24'"}},
+	 "policies[0].source[1]",
+	 "has bits set beyond its length"},
+	/* 17 deep */
+	{{{"policies/0/tags",
+	   "{'any':[{'all':[{'any':[{'all':[{'any':[{'all':[{'any':[{'all':[{'any':[{'all':[{'any':"
+	   "[{'all':[{'any':[{'all':[{'any':[{'all':['a']}]}]}]}]}]}]}]}]}]}]}]}]}]}]}]}"}},
+	 "policies[0].tags",
+	 "conditions are nested deeper than 16"},
+	{{{"api/unix",
+	   "'0123456789012345678901234567890123456789012345678901234567890123456789012345678901234"
+	   "567890123456789.sock'"}},
+	 "api.unix",
+	 "is longer than a socket's name can be, 107 bytes"},
+};
+
+static void what_does_not_fit_together_is_refused_with_its_place(void **)
+{
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		struct config_errors errs = {};
+		assert_null(document_parse(bad[i].edit, 2, &errs));
+		assert_one_error(&errs, bad[i].path, bad[i].text);
+	}
+}
+
+static const struct {
+	struct edit edit;
+	const char *path;
+	const char *text;
+} odd[] = {
+	{{GW "/real_servers/0/address", "'203.0.113.9'"},
+	 GW_AT ".real_servers[0].address",
+	 NULL}, /* the default route leads there */
+	{{"access_proxies/0/client_cert", "false"},
+	 "policies[0].tags",
+	 "never match: client_cert is false at all of its access proxies"},
+	{{"access_proxies/0/api_gateways", "[]"},
+	 "access_proxies[0].api_gateways",
+	 "empty: no request will find a real server"},
+	{{"access_proxies/0/api_gateways/-",
+	  "{'id': 7, 'url_map': '/', 'service': 'http', 'virtual_host': 'shop',"
+	  " 'real_servers': [{'id': 1, 'address': '198.51.100.20'}]}"},
+	 "access_proxies[0].api_gateways[1].url_map",
+	 "never matches: api_gateways[0] takes the same requests before"},
+	{{GW "/server_ca", "'servers-ca.pem'"}, GW_AT ".server_ca", "service http does not use it"},
+};
+
+static void what_is_odd_but_harmless_is_a_warning(void **)
+{
+	for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
+		struct config_errors errs = {};
+		struct config *cfg = document_parse(&odd[i].edit, 1, &errs);
+		assert_non_null(cfg);
+		assert_int_equal(errs.nb_errors, 0);
+		const struct config_error *e = find_error(&errs, odd[i].path);
+		if (odd[i].text == NULL) {
+			assert_null(e);
+		} else {
+			assert_non_null(e);
+			assert_true(e->is_warning);
+			assert_string_equal(e->text, odd[i].text);
+		}
+		config_free(cfg);
+	}
+}
+
+static void an_unreachable_real_server_is_a_warning(void **)
+{
+	static const struct edit edits[] = {{GW "/real_servers/0/address", "'203.0.113.9'"},
+					    {"routes", "[]"}};
+	struct config_errors errs = {};
+
+	struct config *cfg = document_parse(edits, 2, &errs);
+	assert_non_null(cfg);
+	const struct config_error *e = find_error(&errs, GW_AT ".real_servers[0].address");
+	assert_non_null(e);
+	assert_string_equal(e->text, "203.0.113.9 is on no link and no route leads to it");
+	config_free(cfg);
+}
+
+static void routes_come_out_longest_prefix_first(void **)
+{
+	static const struct edit edit = {
+		"routes", "[{'prefix': '0.0.0.0/0', 'via': '192.0.2.1'},"
+			  " {'prefix': '10.1.0.0/16', 'via': '198.51.100.2', 'interface': 'lan'},"
+			  " {'prefix': '10.0.0.0/8', 'via': '198.51.100.3'}]"};
+	struct config_errors errs = {};
+
+	struct config *cfg = document_parse(&edit, 1, &errs);
+	assert_non_null(cfg);
+	assert_int_equal(cfg->nb_routes, 3);
+	assert_int_equal(cfg->routes[0].prefix.len, 96 + 16);
+	assert_int_equal(cfg->routes[0].interface, 1);
+	assert_int_equal(cfg->routes[1].prefix.len, 96 + 8);
+	assert_int_equal(cfg->routes[1].interface, SNAP_NONE);
+	assert_int_equal(cfg->routes[2].prefix.len, 96);
+	config_free(cfg);
+}
+
+static void a_policy_keeps_its_uuid_over_reloads_and_renaming(void **)
+{
+	static const struct edit renamed[] = {
+		{"policies/0/name", "'other'"},
+		{"policies/-", "{'id': 1, 'name': 'two'}"},
+	};
+	struct config_errors errs = {};
+	struct config *a = document_parse(NULL, 0, &errs);
+	struct config *b = document_parse(renamed, 2, &errs);
+
+	assert_non_null(a);
+	assert_non_null(b);
+	assert_int_equal(strlen(a->policies[0].uuid), 36);
+	assert_int_equal(a->policies[0].uuid[14], '5');
+	assert_string_equal(a->policies[0].uuid, b->policies[0].uuid);
+	assert_string_not_equal(b->policies[0].uuid, b->policies[1].uuid);
+	config_free(a);
+	config_free(b);
+}
+
+static void relative_files_are_relative_to_the_document(void **)
+{
+	struct config_errors errs = {};
+	struct config *cfg = document_parse(NULL, 0, &errs);
+
+	assert_non_null(cfg);
+	assert_string_equal(cfg->log.traffic_path, "/etc/tagwarden/traffic.log");
+	assert_string_equal(cfg->ems[0].client.key_path, "/etc/tagwarden/gateway.key");
+	assert_string_equal(cfg->api.unix_path, "/run/tagwarden/api.sock");
+	config_free(cfg);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_does_not_fit_together_is_refused_with_its_place),
+		cmocka_unit_test(what_is_odd_but_harmless_is_a_warning),
+		cmocka_unit_test(an_unreachable_real_server_is_a_warning),
+		cmocka_unit_test(routes_come_out_longest_prefix_first),
+		cmocka_unit_test(a_policy_keeps_its_uuid_over_reloads_and_renaming),
+		cmocka_unit_test(relative_files_are_relative_to_the_document),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
