@@ -72,6 +72,11 @@ static int listen_unix(const struct sim *sim)
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
+	/* A socket that answers is another emsim's; one that does not was left by a killed one. */
+	if (connect(fd, (struct sockaddr *)&sa, sizeof(sa)) == 0) {
+		close(fd);
+		return -EADDRINUSE;
+	}
 	(void)unlink(sa.sun_path);
 	old = umask(0177); /* from its first moment for the owner only */
 	rc = bind(fd, (struct sockaddr *)&sa, sizeof(sa));

@@ -310,6 +310,9 @@ restart_tests() {
 	check "the uid of a synthetic device is known" has "$(ctl show "$(ctl uid 94)")" SYNTH-0000094
 	ctl tag "$(ctl uid 7)" +FortiAD >/dev/null
 	before=$(digest)
+	check "a second server in the same folder is refused" is \
+		"$("$emsim" serve --dir "$dir" --port 0 2>&1)" \
+		"emsim: cannot start: Address already in use"
 	stop_and_wait
 	start
 	check "a restarted EMS knows what it knew" is "$(digest)" "$before"
