@@ -41,8 +41,7 @@ static inline struct slice slice_str(const char *s)
 /* The rest of <s> after its first <n> bytes; empty when there are fewer. */
 static inline struct slice slice_skip(struct slice s, size_t n)
 {
-	return n >= s.len ? (struct slice){s.ptr + s.len, 0}
-			  : (struct slice){s.ptr + n, s.len - n};
+	return n >= s.len ? (struct slice){s.ptr + s.len, 0} : (struct slice){s.ptr + n, s.len - n};
 }
 
 static inline bool slice_is_equal(struct slice a, struct slice b)

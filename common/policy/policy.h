@@ -23,31 +23,31 @@ enum policy_cert {
 struct policy_facts {
 	struct ip_addr source;
 	uint32_t interface; /* index: where it came in */
-	uint32_t proxy;	    /* index of the access proxy */
-	uint8_t cert;	    /* enum policy_cert */
-	uint8_t ems;	    /* index of the EMS whose CA issued the certificate */
+	uint32_t proxy;     /* index of the access proxy */
+	uint8_t cert;       /* enum policy_cert */
+	uint8_t ems;        /* index of the EMS whose CA issued the certificate */
 	bool is_existing;   /* the session was accepted before: matters to keep-existing */
-	bool is_pulled;	    /* EMS was asked for the unknown device and had its time */
+	bool is_pulled;     /* EMS was asked for the unknown device and had its time */
 	struct device_uid uid;
 	struct cert_serial serial;
 };
 
 /* The time and the contact with EMS as they are at the decision. */
 struct policy_now {
-	uint64_t now_ms;		       /* CLOCK_MONOTONIC */
+	uint64_t now_ms;                       /* CLOCK_MONOTONIC */
 	uint64_t ems_contact_ms[SNAP_MAX_EMS]; /* same clock; 0: never */
 };
 
 struct policy_verdict {
 	bool is_accept;
 	bool is_pending; /* unknown device: ask EMS, then decide again with is_pulled */
-	bool is_log;	 /* the deciding policy (or the access proxy, for denials) wants a line */
-	bool is_ems_online; /* the device's EMS is in contact */
-	uint16_t outcome; /* enum outcome */
-	uint16_t code;	  /* 1..67, 0 when accepted */
-	uint32_t policy;  /* index, SNAP_NONE: implicit deny */
-	uint32_t policy_id; /* 0: implicit deny */
-	uint32_t posture; /* SNAP_NONE: unknown */
+	bool is_log;     /* the deciding policy (or the access proxy, for denials) wants a line */
+	bool is_ems_online;               /* the device's EMS is in contact */
+	uint16_t outcome;                 /* enum outcome */
+	uint16_t code;                    /* 1..67, 0 when accepted */
+	uint32_t policy;                  /* index, SNAP_NONE: implicit deny */
+	uint32_t policy_id;               /* 0: implicit deny */
+	uint32_t posture;                 /* SNAP_NONE: unknown */
 	const struct snap_device *device; /* NULL: unknown; in the snapshot */
 	/*
 	 * When this verdict may change by the mere passing of time (posture going stale), in
@@ -57,14 +57,18 @@ struct policy_verdict {
 };
 
 /* Three-valued logic (Kleene): what an expression is for a device. */
-enum policy_truth { POLICY_FALSE, POLICY_TRUE, POLICY_UNKNOWN };
+enum policy_truth {
+	POLICY_FALSE,
+	POLICY_TRUE,
+	POLICY_UNKNOWN
+};
 
 /* One step of the evaluation, in order, for explanations. */
 enum policy_step {
-	POLICY_STEP_CERT_SERIAL,  /* certificate's serial against the record's */
+	POLICY_STEP_CERT_SERIAL, /* certificate's serial against the record's */
 	POLICY_STEP_REVOKED,
-	POLICY_STEP_DEVICE,	  /* record found, registered, online, not quarantined */
-	POLICY_STEP_POSTURE,	  /* known and fresh */
+	POLICY_STEP_DEVICE,  /* record found, registered, online, not quarantined */
+	POLICY_STEP_POSTURE, /* known and fresh */
 	POLICY_STEP_POLICY_SERVICE,
 	POLICY_STEP_POLICY_SOURCE,
 	POLICY_STEP_POLICY_TAGS,

@@ -21,7 +21,9 @@ struct record *record_ring_reserve(struct record_ring *r)
 	uint64_t head = atomic_load_explicit(&r->fw->head, memory_order_relaxed);
 	uint64_t tail = 0;
 
-	/* Before the control plane has turned to this file its tail counts another one's records. */
+	/*
+	 * Before the control plane has turned to this file its tail counts another one's records.
+	 */
 	if (atomic_load_explicit(&r->rdv->consumer_epoch, memory_order_acquire) == r->epoch)
 		tail = atomic_load_explicit(&r->rdv->consumer[r->worker].tail,
 					    memory_order_acquire);

@@ -36,8 +36,8 @@ struct feedback_hdr {
 	uint64_t file_len;
 	uint64_t epoch; /* equals rdv.dp_epoch; written last, release */
 	uint32_t nb_workers;
-	uint32_t nb_records; /* per worker, a power of two */
-	uint32_t nb_rows;    /* per worker */
+	uint32_t nb_records;  /* per worker, a power of two */
+	uint32_t nb_rows;     /* per worker */
 	uint32_t nb_counters; /* OUTCOME__COUNT of the writer */
 	uint64_t worker_off[SNAP_MAX_WORKERS];
 	uint64_t started_ms; /* CLOCK_REALTIME */
@@ -79,7 +79,7 @@ struct feedback_worker {
  */
 struct session_row {
 	_Atomic(uint64_t) seq;
-	uint64_t id; /* 0: free row */
+	uint64_t id;       /* 0: free row */
 	uint64_t start_ms; /* CLOCK_REALTIME */
 	uint64_t requests;
 	uint64_t bytes_in, bytes_out; /* plaintext from and to the client */
@@ -88,7 +88,7 @@ struct session_row {
 	struct device_uid uid;
 	uint16_t client_port;
 	uint16_t server_port;
-	uint32_t proxy;	    /* index in config <config_generation> */
+	uint32_t proxy;     /* index in config <config_generation> */
 	uint32_t policy_id; /* of the latest decision */
 	uint32_t unused1;
 	uint64_t config_generation;

@@ -26,7 +26,7 @@
 struct rdv_worker {
 	alignas(64) _Atomic(uint64_t) generation; /* version the worker decides with */
 	_Atomic(uint64_t) config_generation;
-	_Atomic(uint64_t) heartbeat_ms; /* CLOCK_MONOTONIC */
+	_Atomic(uint64_t) heartbeat_ms;       /* CLOCK_MONOTONIC */
 	_Atomic(uint64_t) refused_generation; /* newest version that snap_check() refused */
 };
 static_assert(sizeof(struct rdv_worker) == 64, "crosses processes");
@@ -50,7 +50,10 @@ struct rdv_mailbox {
 };
 static_assert(sizeof(struct rdv_mailbox) == 64, "crosses processes");
 
-enum rdv_op { RDV_OP_NONE, RDV_OP_KILL_SESSION };
+enum rdv_op {
+	RDV_OP_NONE,
+	RDV_OP_KILL_SESSION
+};
 
 struct rdv {
 	/* set once, by whoever makes the file (the control plane) */
@@ -59,7 +62,8 @@ struct rdv {
 	uint64_t instance;
 
 	/* control plane writes, data plane reads */
-	alignas(64) _Atomic(uint64_t) root_off; /* release/acquire: the published version; 0: none */
+	alignas(64) _Atomic(uint64_t)
+		root_off; /* release/acquire: the published version; 0: none */
 	_Atomic(uint64_t) generation;
 	_Atomic(uint64_t) cp_heartbeat_ms; /* CLOCK_MONOTONIC */
 	_Atomic(uint32_t) cp_pid;
@@ -82,7 +86,8 @@ struct rdv {
 	_Atomic(uint32_t) dp_workers; /* 0: not running */
 	_Atomic(uint64_t) dp_heartbeat_ms;
 	_Atomic(uint64_t) dp_epoch; /* random, new at each start; equals feedback's */
-	_Atomic(uint64_t) dp_started_fingerprint; /* snap_config.dataplane_fingerprint it runs with */
+	_Atomic(uint64_t)
+		dp_started_fingerprint; /* snap_config.dataplane_fingerprint it runs with */
 
 	struct rdv_worker worker[SNAP_MAX_WORKERS];
 	struct rdv_consumer consumer[SNAP_MAX_WORKERS];

@@ -48,18 +48,16 @@ bool snap_is_revoked(const struct snap_view *v, uint8_t ems, const struct cert_s
 /* Bit <expr> of the verdict row of <posture>: that tag expression is true for that posture. */
 static inline bool snap_verdict(const struct snap_view *v, uint32_t posture, uint32_t expr)
 {
-	const uint64_t *row =
-		(const uint64_t *)(v->base + v->root->verdicts.off +
-				   (size_t)posture * v->root->verdicts.stride);
+	const uint64_t *row = (const uint64_t *)(v->base + v->root->verdicts.off +
+						 (size_t)posture * v->root->verdicts.stride);
 
 	return (row[expr / 64] >> (expr % 64)) & 1;
 }
 
 static inline bool snap_posture_has(const struct snap_view *v, uint32_t posture, uint32_t tag)
 {
-	const uint64_t *row =
-		(const uint64_t *)(v->base + v->root->postures.off +
-				   (size_t)posture * v->root->postures.stride);
+	const uint64_t *row = (const uint64_t *)(v->base + v->root->postures.off +
+						 (size_t)posture * v->root->postures.stride);
 
 	return tag / 64 < v->root->postures.stride / 8 && ((row[tag / 64] >> (tag % 64)) & 1);
 }

@@ -99,7 +99,7 @@ uint64_t snap_build_generation(const struct snap_build *b);
 struct snap_build_stats {
 	uint64_t generation;
 	uint64_t pages_used, pages_free, pages_waiting; /* waiting: for a grace period */
-	uint64_t copied_pages;				/* by the last publish */
+	uint64_t copied_pages;                          /* by the last publish */
 	uint32_t nb_devices, nb_postures, dir_bits;
 };
 void snap_build_stats(const struct snap_build *b, struct snap_build_stats *ret);

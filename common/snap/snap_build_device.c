@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-/* The builder's device table: copy-on-write pages under a directory that doubles when one is full. */
+/*
+ * The builder's device table: copy-on-write pages under a directory that doubles when one is full.
+ */
 
 #include "common/snap/snap.h"
 #include "common/snap/snap_build_priv.h"

@@ -41,18 +41,18 @@
 #define SNAP_ABI 1u
 #define SNAP_PAGE 4096u
 
-#define SNAP_MAX_EMS 8u	       /* connectors; index 7 is spare */
+#define SNAP_MAX_EMS 8u /* connectors; index 7 is spare */
 #define SNAP_MAX_TAGS 4096u
 #define SNAP_MAX_EXPRS 16384u
-#define SNAP_MAX_DIR_BITS 20u  /* 2^20 pages of 63 devices: 40 million and more */
+#define SNAP_MAX_DIR_BITS 20u /* 2^20 pages of 63 devices: 40 million and more */
 #define SNAP_MAX_WORKERS 64u
-#define SNAP_MAX_KEYS 512u     /* slots of the secrets file */
-#define SNAP_NONE UINT32_MAX   /* "no such index" */
-#define SNAP_HISTORY 64u       /* versions whose change lists a root still names */
+#define SNAP_MAX_KEYS 512u   /* slots of the secrets file */
+#define SNAP_NONE UINT32_MAX /* "no such index" */
+#define SNAP_HISTORY 64u     /* versions whose change lists a root still names */
 
 struct snap_hdr {
 	uint32_t magic; /* SNAP_MAGIC */
-	uint32_t abi;	/* SNAP_ABI */
+	uint32_t abi;   /* SNAP_ABI */
 	uint64_t file_len;
 	uint64_t instance;     /* random, new each time the file is made anew */
 	uint64_t hash_seed[2]; /* SipHash key of the device table */
@@ -82,8 +82,8 @@ static_assert(sizeof(struct snap_ref) == 16, "crosses processes");
 struct snap_device {
 	struct device_uid uid;
 	struct cert_serial serial; /* all zero: EMS knows no certificate */
-	uint32_t posture;	   /* row of the posture and verdict tables; SNAP_NONE: unknown */
-	uint64_t sysinfo_ms;	   /* CLOCK_REALTIME milliseconds of EMS's last update */
+	uint32_t posture;          /* row of the posture and verdict tables; SNAP_NONE: unknown */
+	uint64_t sysinfo_ms;       /* CLOCK_REALTIME milliseconds of EMS's last update */
 	uint64_t tags_ms;
 	uint8_t ems;   /* index into snap_config.ems */
 	uint8_t flags; /* SNAP_DEV_* */
@@ -113,8 +113,8 @@ struct snap_change {
 static_assert(sizeof(struct snap_change) == 24, "crosses processes");
 
 struct snap_changes {
-	uint64_t generation;   /* the version that these changes led to */
-	struct snap_ref uids;  /* struct snap_change */
+	uint64_t generation;  /* the version that these changes led to */
+	struct snap_ref uids; /* struct snap_change */
 };
 static_assert(sizeof(struct snap_changes) == 24, "crosses processes");
 
@@ -131,7 +131,7 @@ static_assert(sizeof(struct snap_revoked) == 24, "crosses processes");
 struct snap_root {
 	uint32_t magic; /* SNAP_ROOT_MAGIC */
 	uint32_t abi;
-	uint64_t generation;	    /* +1 per publish, never reused within an instance */
+	uint64_t generation;        /* +1 per publish, never reused within an instance */
 	uint64_t config_generation; /* as in the config object; changes when that does */
 	/*
 	 * Differs from the previous version's when every session must be decided again (policies,
@@ -174,30 +174,35 @@ struct snap_prefix {
 };
 
 struct snap_interface {
-	struct snap_str name;	 /* "wan" */
-	struct snap_str device;	 /* DPDK port: PCI address or vdev arguments */
+	struct snap_str name;      /* "wan" */
+	struct snap_str device;    /* DPDK port: PCI address or vdev arguments */
 	struct snap_arr addresses; /* struct snap_prefix: own address and prefix length */
-	uint16_t vlan;		 /* 802.1Q id, 0: untagged */
+	uint16_t vlan;             /* 802.1Q id, 0: untagged */
 	uint16_t mtu;
 	uint8_t role; /* enum snap_role, for the log */
 	uint8_t unused[3];
 };
 
-enum snap_role { SNAP_ROLE_UNDEFINED, SNAP_ROLE_WAN, SNAP_ROLE_LAN, SNAP_ROLE_DMZ };
+enum snap_role {
+	SNAP_ROLE_UNDEFINED,
+	SNAP_ROLE_WAN,
+	SNAP_ROLE_LAN,
+	SNAP_ROLE_DMZ
+};
 
 struct snap_route {
 	struct snap_prefix prefix;
-	struct ip_addr via;  /* next hop */
-	uint32_t interface;  /* index, or SNAP_NONE: the one whose prefix holds <via> */
+	struct ip_addr via; /* next hop */
+	uint32_t interface; /* index, or SNAP_NONE: the one whose prefix holds <via> */
 };
 
 struct snap_ems {
 	struct snap_str name;
 	struct snap_str serial_number; /* issuer CN of its devices' certificates */
 	struct snap_str tenant_id;
-	struct snap_arr ca;	       /* struct snap_str: DER of the ZTNA CAs, may be none yet */
-	uint32_t id;		       /* ems-id, 1..7 */
-	uint32_t out_of_sync_s;	       /* posture is usable this long after contact is lost */
+	struct snap_arr ca;     /* struct snap_str: DER of the ZTNA CAs, may be none yet */
+	uint32_t id;            /* ems-id, 1..7 */
+	uint32_t out_of_sync_s; /* posture is usable this long after contact is lost */
 };
 
 /* Server certificate. The private key is in the secrets file, slot <key_slot>. */
@@ -208,17 +213,38 @@ struct snap_certificate {
 	uint32_t unused;
 };
 
-enum snap_empty_cert { SNAP_EMPTY_BLOCK, SNAP_EMPTY_ACCEPT, SNAP_EMPTY_ACCEPT_UNMANAGEABLE };
-enum snap_host_type { SNAP_HOST_EXACT, SNAP_HOST_SUB_STRING, SNAP_HOST_WILDCARD };
-enum snap_gateway_service { SNAP_GW_HTTP, SNAP_GW_HTTPS, SNAP_GW_TCP_FORWARDING };
-enum snap_ldb { SNAP_LDB_STATIC, SNAP_LDB_ROUND_ROBIN, SNAP_LDB_WEIGHTED, SNAP_LDB_FIRST_ALIVE };
-enum snap_server_status { SNAP_SERVER_ACTIVE, SNAP_SERVER_STANDBY, SNAP_SERVER_DISABLED };
+enum snap_empty_cert {
+	SNAP_EMPTY_BLOCK,
+	SNAP_EMPTY_ACCEPT,
+	SNAP_EMPTY_ACCEPT_UNMANAGEABLE
+};
+enum snap_host_type {
+	SNAP_HOST_EXACT,
+	SNAP_HOST_SUB_STRING,
+	SNAP_HOST_WILDCARD
+};
+enum snap_gateway_service {
+	SNAP_GW_HTTP,
+	SNAP_GW_HTTPS,
+	SNAP_GW_TCP_FORWARDING
+};
+enum snap_ldb {
+	SNAP_LDB_STATIC,
+	SNAP_LDB_ROUND_ROBIN,
+	SNAP_LDB_WEIGHTED,
+	SNAP_LDB_FIRST_ALIVE
+};
+enum snap_server_status {
+	SNAP_SERVER_ACTIVE,
+	SNAP_SERVER_STANDBY,
+	SNAP_SERVER_DISABLED
+};
 
 struct snap_vhost {
 	struct snap_str name;
-	struct snap_str host;	  /* lower case */
-	uint32_t certificate;	  /* index, SNAP_NONE: the access proxy's */
-	uint8_t host_type;	  /* enum snap_host_type */
+	struct snap_str host; /* lower case */
+	uint32_t certificate; /* index, SNAP_NONE: the access proxy's */
+	uint8_t host_type;    /* enum snap_host_type */
 	uint8_t unused[3];
 };
 
@@ -226,36 +252,40 @@ struct snap_real_server {
 	uint32_t id;
 	struct ip_addr address;
 	uint16_t port;
-	uint8_t weight; /* 1..255 */
-	uint8_t status; /* enum snap_server_status */
+	uint8_t weight;            /* 1..255 */
+	uint8_t status;            /* enum snap_server_status */
 	struct snap_str http_host; /* Host sent to the server; empty: the client's */
 	uint32_t health; /* index of this server's word in the health table; unique per server */
 };
 
 struct snap_gateway {
 	uint32_t id;
-	uint32_t vhost; /* index into the config's vhosts, SNAP_NONE: any host */
-	struct snap_str url_map;  /* for people; matching goes by the pattern database */
-	uint8_t url_map_type;	  /* enum snap_url_map */
-	uint8_t service;	  /* enum snap_gateway_service */
-	uint8_t ldb_method;	  /* enum snap_ldb */
-	uint8_t verify_cert;	  /* https: check the real server's certificate against server_ca */
-	struct snap_arr servers;  /* struct snap_real_server */
-	struct snap_arr server_ca; /* struct snap_str: DER */
+	uint32_t vhost;          /* index into the config's vhosts, SNAP_NONE: any host */
+	struct snap_str url_map; /* for people; matching goes by the pattern database */
+	uint8_t url_map_type;    /* enum snap_url_map */
+	uint8_t service;         /* enum snap_gateway_service */
+	uint8_t ldb_method;      /* enum snap_ldb */
+	uint8_t verify_cert;     /* https: check the real server's certificate against server_ca */
+	struct snap_arr servers; /* struct snap_real_server */
+	struct snap_arr server_ca;   /* struct snap_str: DER */
 	struct snap_str server_name; /* https: SNI and name to verify; empty: the request's host */
 };
 
-enum snap_url_map { SNAP_URL_SUB_STRING, SNAP_URL_WILDCARD, SNAP_URL_REGEX };
+enum snap_url_map {
+	SNAP_URL_SUB_STRING,
+	SNAP_URL_WILDCARD,
+	SNAP_URL_REGEX
+};
 
 struct snap_access_proxy {
 	struct snap_str name;
 	uint32_t interface; /* index */
 	struct ip_addr address;
 	uint16_t port;
-	uint8_t client_cert;	   /* ask for a client certificate */
+	uint8_t client_cert;       /* ask for a client certificate */
 	uint8_t empty_cert_action; /* enum snap_empty_cert */
-	uint32_t certificate;	   /* index */
-	struct snap_arr vhosts;	   /* uint32_t: indices into the config's vhosts */
+	uint32_t certificate;      /* index */
+	struct snap_arr vhosts;    /* uint32_t: indices into the config's vhosts */
 	struct snap_arr gateways;  /* struct snap_gateway, in order of id */
 	/*
 	 * Hyperscan database, serialized (hs_serialize_database, HS_MODE_BLOCK): pattern id = index
@@ -267,39 +297,56 @@ struct snap_access_proxy {
 	uint8_t unused[3];
 };
 
-enum snap_action { SNAP_DENY, SNAP_ACCEPT };
-enum snap_log { SNAP_LOG_NONE, SNAP_LOG_DENIED, SNAP_LOG_ALL };
+enum snap_action {
+	SNAP_DENY,
+	SNAP_ACCEPT
+};
+enum snap_log {
+	SNAP_LOG_NONE,
+	SNAP_LOG_DENIED,
+	SNAP_LOG_ALL
+};
 /* What a policy with tags does when the device's posture is older than its EMS allows. */
-enum snap_stale { SNAP_STALE_DENY, SNAP_STALE_KEEP_EXISTING, SNAP_STALE_ALLOW_FOR };
+enum snap_stale {
+	SNAP_STALE_DENY,
+	SNAP_STALE_KEEP_EXISTING,
+	SNAP_STALE_ALLOW_FOR
+};
 
 struct snap_policy {
 	uint32_t id;
 	struct snap_str name;
-	struct snap_str uuid;	   /* 36 characters */
-	struct snap_arr proxies;   /* uint32_t: access proxy indices; count 0: all */
-	struct snap_arr sources;   /* struct snap_prefix; count 0: all */
+	struct snap_str uuid;       /* 36 characters */
+	struct snap_arr proxies;    /* uint32_t: access proxy indices; count 0: all */
+	struct snap_arr sources;    /* struct snap_prefix; count 0: all */
 	struct snap_arr interfaces; /* uint32_t; count 0: all */
-	uint32_t expr;		   /* index into exprs, SNAP_NONE: no tags asked for */
-	uint32_t stale_s;	   /* for SNAP_STALE_ALLOW_FOR: seconds beyond out_of_sync_s */
-	uint8_t action;		   /* enum snap_action */
-	uint8_t log;		   /* enum snap_log */
-	uint8_t stale;		   /* enum snap_stale */
+	uint32_t expr;              /* index into exprs, SNAP_NONE: no tags asked for */
+	uint32_t stale_s;           /* for SNAP_STALE_ALLOW_FOR: seconds beyond out_of_sync_s */
+	uint8_t action;             /* enum snap_action */
+	uint8_t log;                /* enum snap_log */
+	uint8_t stale;              /* enum snap_stale */
 	uint8_t unused;
 };
 
 /*
  * Tag expressions are trees, stored flat: an expression is its root node; children are
- * contiguous runs of nodes. Depth is at most SNAP_EXPR_DEPTH. A node that is not a tag has children:
+ * contiguous runs of nodes. Depth is at most SNAP_EXPR_DEPTH. A node that is not a tag has
+ * children:
  * "all of nothing" would be true of everyone.
  */
 #define SNAP_EXPR_DEPTH 16u
-enum snap_node_op { SNAP_NODE_TAG, SNAP_NODE_ANY, SNAP_NODE_ALL, SNAP_NODE_NONE };
+enum snap_node_op {
+	SNAP_NODE_TAG,
+	SNAP_NODE_ANY,
+	SNAP_NODE_ALL,
+	SNAP_NODE_NONE
+};
 
 struct snap_node {
 	uint8_t op; /* enum snap_node_op */
 	uint8_t unused[3];
-	uint32_t tag;		   /* SNAP_NODE_TAG: tag id */
-	struct snap_arr children;  /* struct snap_node */
+	uint32_t tag;             /* SNAP_NODE_TAG: tag id */
+	struct snap_arr children; /* struct snap_node */
 };
 
 struct snap_expr {
@@ -322,8 +369,15 @@ struct snap_tag {
 	struct snap_str name; /* as policies write it: "FortiAD", "CLASS_Low" */
 };
 
-enum snap_idle { SNAP_IDLE_ADAPTIVE, SNAP_IDLE_POLL };
-enum snap_hugepages { SNAP_HUGE_AUTO, SNAP_HUGE_ON, SNAP_HUGE_OFF };
+enum snap_idle {
+	SNAP_IDLE_ADAPTIVE,
+	SNAP_IDLE_POLL
+};
+enum snap_hugepages {
+	SNAP_HUGE_AUTO,
+	SNAP_HUGE_ON,
+	SNAP_HUGE_OFF
+};
 
 struct snap_config {
 	uint32_t magic; /* SNAP_CONFIG_MAGIC */
@@ -335,9 +389,9 @@ struct snap_config {
 	uint16_t workers[SNAP_MAX_WORKERS]; /* core numbers */
 	uint32_t nb_workers;
 	uint32_t max_connections; /* per data plane, both legs */
-	uint32_t memory_mib;	  /* packet and heap memory for EAL */
-	uint8_t idle;		  /* enum snap_idle */
-	uint8_t hugepages;	  /* enum snap_hugepages */
+	uint32_t memory_mib;      /* packet and heap memory for EAL */
+	uint8_t idle;             /* enum snap_idle */
+	uint8_t hugepages;        /* enum snap_hugepages */
 	uint8_t unused[2];
 	uint64_t dataplane_fingerprint; /* of all that only a restart can change */
 
@@ -346,15 +400,15 @@ struct snap_config {
 
 	struct snap_str gateway_serial; /* FPXVULTM... */
 	struct snap_str vdom;
-	struct snap_arr interfaces;	/* struct snap_interface */
-	struct snap_arr routes;		/* struct snap_route, longest prefix first */
-	struct snap_arr ems;		/* struct snap_ems */
-	struct snap_arr certificates;	/* struct snap_certificate */
-	struct snap_arr vhosts;		/* struct snap_vhost */
-	struct snap_arr proxies;	/* struct snap_access_proxy */
-	struct snap_arr policies;	/* struct snap_policy, in order of evaluation */
-	struct snap_arr exprs;		/* struct snap_expr */
-	struct snap_arr tags;		/* struct snap_tag */
-	uint32_t nb_health;		/* real servers, all gateways */
+	struct snap_arr interfaces;   /* struct snap_interface */
+	struct snap_arr routes;       /* struct snap_route, longest prefix first */
+	struct snap_arr ems;          /* struct snap_ems */
+	struct snap_arr certificates; /* struct snap_certificate */
+	struct snap_arr vhosts;       /* struct snap_vhost */
+	struct snap_arr proxies;      /* struct snap_access_proxy */
+	struct snap_arr policies;     /* struct snap_policy, in order of evaluation */
+	struct snap_arr exprs;        /* struct snap_expr */
+	struct snap_arr tags;         /* struct snap_tag */
+	uint32_t nb_health;           /* real servers, all gateways */
 	uint32_t unused2;
 };

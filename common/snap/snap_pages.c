@@ -177,7 +177,9 @@ void snap_pages_retire(struct snap_pages *p, uint64_t off, uint64_t bytes)
 
 	if (off == 0)
 		return;
-	/* Without the reservation that is asked for the run would be lost, never reused too early. */
+	/*
+	 * Without the reservation that is asked for the run would be lost, never reused too early.
+	 */
 	if (l->nb < l->cap)
 		l->run[l->nb++] = (struct snap_run){.off = off, .pages = snap_pages_of(bytes)};
 }

@@ -44,8 +44,8 @@ void loop_timer_cancel(struct loop *l, struct loop_timer *t);
 
 /*
  * Any thread: run <fn>(<user>) on the main thread, in order of posting. <on_drop> (may be NULL)
- * is called instead, on the main thread as loop_run() returns, when it never ran. -ENOMEM, or -ESHUTDOWN
- * after loop_stop(): <user> is still the caller's then.
+ * is called instead, on the main thread as loop_run() returns, when it never ran. -ENOMEM, or
+ * -ESHUTDOWN after loop_stop(): <user> is still the caller's then.
  */
 [[nodiscard]] int loop_post(struct loop *l, loop_fn fn, loop_fn on_drop, void *user);
 

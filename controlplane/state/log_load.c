@@ -263,7 +263,9 @@ static int load_next(struct loader *l)
 	if (rc < 0)
 		return rc;
 	if (log_frame_crc(h, l->buf) != h.crc32c) {
-		/* The last frame may have been cut by a power failure; an earlier one has rotted. */
+		/*
+		 * The last frame may have been cut by a power failure; an earlier one has rotted.
+		 */
 		l->is_bad = h.len < left;
 		return 0;
 	}

@@ -137,7 +137,9 @@ bool h1_body_is_complete_at_eof(struct h1_body *b);
  */
 size_t h1_chunk_header(char buf[static 20], size_t n);
 
-/* A bounded writer of a message head into caller's memory. Overflow is sticky: checked at the end. */
+/*
+ * A bounded writer of a message head into caller's memory. Overflow is sticky: checked at the end.
+ */
 struct h1_writer {
 	char *buf;
 	size_t cap;

@@ -160,7 +160,9 @@ static int put_char(struct path_out *o, struct slice path, size_t *at)
 		return put_slash(o);
 	if (h1_has_class(b, H1_C_PATH))
 		return put(o, b);
-	/* Path parameters (";") are stripped by some servers after they were authorized by others. */
+	/*
+	 * Path parameters (";") are stripped by some servers after they were authorized by others.
+	 */
 	if (!h1_has_class(b, H1_C_TARGET) || b == '\\' || b == ';' || b == '?')
 		return -EBADMSG;
 	return put_escape(o, b); /* browsers send a few of these as they are: | ^ { } */

@@ -129,7 +129,9 @@ void tcp_tick(struct tcp_stack *st, uint64_t now_us);
  */
 uint16_t tcp_output(struct tcp_stack *st, struct rte_mbuf **ret_pkts, uint16_t cap,
 		    uint64_t now_us);
-/* When the next timer is due, UINT64_MAX for none. For the worker's idle sleep and the simulator. */
+/*
+ * When the next timer is due, UINT64_MAX for none. For the worker's idle sleep and the simulator.
+ */
 uint64_t tcp_next_deadline(const struct tcp_stack *st);
 
 /*

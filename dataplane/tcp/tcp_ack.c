@@ -148,7 +148,9 @@ bool tcp_ack_input(struct tcp_conn *c, const struct tcp_segin *s, uint64_t now_u
 	const bool is_dup = is_dup_ack(c, s);
 
 	update_window(c, s);
-	/* RFC 9293 3.8.6.1: as long as probes are answered the connection may stay; they back off. */
+	/*
+	 * RFC 9293 3.8.6.1: as long as probes are answered the connection may stay; they back off.
+	 */
 	if (c->rtx_mode == TCP_RTX_PERSIST)
 		c->rto_since_us = 0;
 	if (s->opts.nb_sacks > 0 && (c->flags & TCP_F_SACK))

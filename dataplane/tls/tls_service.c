@@ -22,7 +22,9 @@
 #define GROUPS "X25519:P-256:P-384"
 
 #define MAX_DEPTH 5u
-/* Six certificates with RSA-4096 keys. libssl decodes all of them before it asks us: 0.1 ms each. */
+/*
+ * Six certificates with RSA-4096 keys. libssl decodes all of them before it asks us: 0.1 ms each.
+ */
 #define MAX_CHAIN_BYTES (16 * 1024)
 #define TICKET_LIFE_S 7200
 
