@@ -74,10 +74,16 @@ static void note_shown(struct tls_conn *c, const X509 *cert)
 	(void)read_serial(cert, &c->shown_serial);
 }
 
-/* End entity, and clientAuth said in so many words: no EKU means any use, which is not enough. */
+/*
+ * End entity, and clientAuth said in so many words: no EKU means any use, which is not enough.
+ * X509_check_ca() lets CA:TRUE pass when the key usage does not fit it; we do not.
+ */
 static bool is_client_leaf(X509 *cert)
 {
-	return X509_check_ca(cert) == 0 && (X509_get_extension_flags(cert) & EXFLAG_XKUSAGE) != 0 &&
+	const uint32_t flags = X509_get_extension_flags(cert);
+
+	return X509_check_ca(cert) == 0 && (flags & EXFLAG_CA) == 0 &&
+	       (flags & EXFLAG_XKUSAGE) != 0 &&
 	       (X509_get_extended_key_usage(cert) & XKU_SSL_CLIENT) != 0;
 }
 
