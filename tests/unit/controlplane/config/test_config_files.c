@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-#include "document.h"
+#include "tests/unit/controlplane/config/document.h"
 
 #include <errno.h>
 #include <setjmp.h>

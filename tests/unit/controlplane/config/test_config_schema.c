@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 #include "config/config_json.h"
-#include "document.h"
+#include "tests/unit/controlplane/config/document.h"
 
 #include <errno.h>
 #include <setjmp.h>
