@@ -207,7 +207,7 @@ int main(int argc, char **argv)
 	struct shm shm;
 	struct snap_arena ar;
 	const void *config;
-	size_t len;
+	size_t len = 0;
 	bool is_resumed;
 
 	sigaction(SIGHUP, &action, NULL);
