@@ -17,6 +17,7 @@
 #include "common/record/record_layout.h"
 #include "common/shm/shm.h"
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -29,6 +30,8 @@ struct publish;
 struct rest;
 struct state;
 struct state_batch;
+struct state_log;
+struct cp_work;
 struct state_ems_status;
 struct cp;
 
@@ -82,6 +85,15 @@ struct cp {
 	struct ems *ems;
 	struct logs *logs;
 	struct rest *rest;
+
+	/* cp.c's own; <modules> is main.c's table, ended by NULL */
+	const struct module *const *modules;
+	struct state_log *state_log; /* NULL: nothing is kept */
+	struct cp_work *work;
+	uint32_t nb_started; /* modules whose init succeeded */
+	int signal_fd;
+	pthread_t reload_thread;
+	bool is_reload_joinable, is_reload_wanted;
 };
 
 static inline void cp_lock(struct cp *cp)
@@ -111,10 +123,18 @@ static inline void cp_unlock(struct cp *cp)
 [[nodiscard]] int cp_post_ems_status(struct cp *cp, const struct state_ems_status *st);
 
 /*
- * Main thread or holder of the lock. Load the document anew, validate it whole, compile, publish
- * and tell the modules. -EINVAL with the reasons in <errs>: nothing has changed.
+ * Any thread but the main one, without the lock: reading files and compiling patterns may take
+ * long. Load the document anew, validate it whole, compile, publish (these under the lock) and
+ * tell the modules. -EINVAL with the reasons in <errs>: nothing has changed.
  */
 [[nodiscard]] int cp_reload(struct cp *cp, struct config_errors *errs);
+/*
+ * The second half, holder of the lock: make <cfg> the configuration; it is the plane's then, or
+ * still the caller's on failure.
+ */
+[[nodiscard]] int cp_adopt(struct cp *cp, struct config *cfg, struct config_errors *errs);
+/* Main thread: reload on a thread of its own and log what came of it. */
+void cp_reload_begin(struct cp *cp);
 
 /*
  * Holder of the lock: kill session <session_id> of <worker> by the mailbox. -EAGAIN: an earlier
