@@ -407,7 +407,7 @@ static int make_workers(void)
 
 static int drop_privileges(void)
 {
-	const int rc = dp.has_privilege ? privilege_drop(&dp.privilege) : privilege_harden();
+	const int rc = dp.has_privilege ? privilege_drop(&dp.privilege) : privilege_hide();
 
 	if (rc < 0)
 		LOG(ERR, "cannot give up privileges error=\"%s\"", strerror(-rc));
@@ -458,6 +458,7 @@ static const struct step {
 	int (*init)(void);
 	void (*fini)(void);
 } steps[] = {
+	{"pin", privilege_pin, NULL},
 	{"attach", attach, detach},
 	{"snapshot", read_snapshot, NULL},
 	{"eal", start_eal, stop_eal},

@@ -160,10 +160,13 @@ int eal_args_build(const struct eal_params *p, struct eal_args *ret, const char 
 	add_lcores(p, ret);
 	add_memory(p, ret);
 	add(ret, "--no-telemetry");
-	add(ret, "--log-level=%s", p->is_debug ? "*:info" : "*:error");
-	/* Its complaints about a queueing discipline that it can do without would alarm people. */
+	/*
+	 * Tap's complaints about a queueing discipline that it can do without would alarm people.
+	 * Of two patterns that fit, DPDK follows the one that was given first.
+	 */
 	if (!p->is_debug)
 		add(ret, "--log-level=pmd.net.tap:critical");
+	add(ret, "--log-level=%s", p->is_debug ? "*:info" : "*:error");
 	for (uint32_t i = 0; i < p->nb_devices; i++) {
 		const bool is_pci = eal_device_is_pci(p->device[i]);
 

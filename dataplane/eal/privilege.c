@@ -95,10 +95,13 @@ static int clear_capabilities(void)
 	return syscall(SYS_capset, &hdr, none) != 0 ? -errno : 0;
 }
 
-int privilege_harden(void)
+int privilege_pin(void)
 {
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
-		return -errno;
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ? -errno : 0;
+}
+
+int privilege_hide(void)
+{
 	return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0 ? -errno : 0;
 }
 
@@ -117,5 +120,5 @@ int privilege_drop(const struct privilege *p)
 	/* The way back must be shut; believe it only when seen. */
 	if (setresuid(0, 0, 0) == 0)
 		return -EPERM;
-	return privilege_harden();
+	return privilege_hide();
 }

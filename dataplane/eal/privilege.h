@@ -20,11 +20,16 @@ struct privilege {
 [[nodiscard]] int privilege_parse(const char *s, struct privilege *ret);
 
 /*
- * Become <p> for good: groups, ids, no capability left, none to be gained (PR_SET_NO_NEW_PRIVS),
- * not dumpable (the secrets are mapped). All threads of the process change: glibc sees to that
- * for ids, so only the calling thread's capabilities matter, which the change of uid from 0
- * clears in each. 0 or -errno; after a failure the process must end.
+ * Before any other thread exists: no privilege can be gained by exec any more
+ * (PR_SET_NO_NEW_PRIVS, which a thread has from the one that made it). 0 or -errno.
+ */
+[[nodiscard]] int privilege_pin(void);
+
+/*
+ * Become <p> for good: groups, ids, no capability left, not dumpable (the secrets are mapped). All
+ * threads of the process change: glibc sees to that for ids, and the kernel clears a thread's
+ * capabilities when its uid leaves 0. 0 or -errno; after a failure the process must end.
  */
 [[nodiscard]] int privilege_drop(const struct privilege *p);
-/* What can be had without another user: no new privileges, no core dump. */
-[[nodiscard]] int privilege_harden(void);
+/* What can be had without another user: no core dump, no ptrace by our equals. */
+[[nodiscard]] int privilege_hide(void);

@@ -1,0 +1,25 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# With --user nothing of root is left once the ports are open, and packets flow all the same.
+. "$(dirname "$0")/lib.sh"
+need_root
+need_tap
+need ping ethtool
+
+start_mksnap --if wan 192.0.2.10/24 0 "net_tap0,iface=$T-w"
+start_dataplane --user 65534:65534
+ns_add client
+take_tap "$T-w" client 192.0.2.1/24
+step "it answers" in_ns client ping -c 2 -i 0.2 -W 2 192.0.2.10
+
+status=("/proc/${PID[dataplane]}"/task/*/status)
+for word in "Uid:65534:65534:65534:65534" "Gid:65534:65534:65534:65534" "Groups:" \
+	"CapPrm:0000000000000000" "CapEff:0000000000000000" "NoNewPrivs:1"; do
+	# In every thread, not in the main one alone.
+	other=$(grep -h "^${word%%:*}:" "${status[@]}" | sed 's/[[:space:]]\+/:/g; s/::*/:/g; s/:$//' |
+		grep -cvx "${word%:}")
+	[ "$other" -eq 0 ] || fail "${word%%:*} is not $word in $other threads"
+	echo "ok: $word"
+done
+refute "a user that is not there" "$BUILD/dataplane/tagwarden-dataplane" --shm "$DIR/none" \
+	--user no-such-user-here --wait 0

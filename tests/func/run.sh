@@ -1,0 +1,53 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# Runs the functional tests of this folder, or those whose name matches a pattern, one after the
+# other: `ok NAME`, `not ok NAME` with its output, `skip NAME`. A test may have 120 seconds, or what
+# a line `# timeout: SECONDS` in it says.
+set -u
+here=$(dirname "$(readlink -f "$0")")
+export BUILD=${BUILD:-$here/../../build}
+
+case ${1:-} in
+-h | --help)
+	cat <<END
+usage: [BUILD=folder] [PAUSE=1] tests/func/run.sh [PATTERN]
+
+examples:
+  tests/func/run.sh
+  BUILD=build-asan tests/func/run.sh ping
+END
+	exit 0
+	;;
+esac
+
+log=$(mktemp) || exit 2
+child=""
+# The test cleans up after itself when it is told to end.
+trap '[ -z "$child" ] || { kill "$child" 2>/dev/null; wait "$child"; }; rm -f "$log"' EXIT
+trap 'exit 130' INT TERM
+
+failed=0
+for t in "$here"/*.sh; do
+	name=$(basename "$t" .sh)
+	case $name in
+	lib | run | *-lib) continue ;;
+	esac
+	[[ $name == *${1:-}* ]] || continue
+	limit=$(sed -n 's/^# timeout: \([0-9]*\)$/\1/p' "$t")
+	begin=$SECONDS
+	timeout -k 10 "${limit:-120}" bash "$t" >"$log" 2>&1 </dev/null &
+	child=$!
+	wait "$child"
+	rc=$?
+	child=""
+	case $rc in
+	0) echo "ok $name ($((SECONDS - begin)) s)" ;;
+	77) echo "skip $name ($(tail -n 1 "$log"))" ;;
+	*)
+		echo "not ok $name ($((SECONDS - begin)) s, status $rc)"
+		sed 's/^/    /' "$log"
+		failed=$((failed + 1))
+		;;
+	esac
+done
+[ $failed -eq 0 ]
