@@ -14,6 +14,7 @@
 
 #include "common/base/ids.h"
 #include "common/base/slice.h"
+#include "common/shm/feedback_layout.h"
 #include "common/snap/snap_layout.h"
 #include "config/config_errors.h"
 
@@ -26,7 +27,13 @@
 #define CONFIG_FILE_MAX (1u << 20) /* a PEM file */
 #define CONFIG_CHAIN_MAX 6u        /* certificates in a server's chain */
 #define CONFIG_CA_MAX 64u          /* certificates in a CA file */
+#define CONFIG_ZTNA_CA_MAX 8u      /* certificates in an EMS's ztna_ca: 7 of them fit a service */
 #define CONFIG_FINGERPRINT_LEN 64u /* SHA-512 */
+
+/* What the data plane's tables hold; more would be left out there without a word. */
+#define CONFIG_DEVICES_MAX FEEDBACK_MAX_PORTS
+#define CONFIG_ADDRESSES_MAX 256u /* own addresses, all interfaces */
+#define CONFIG_SERVERS_MAX 1024u  /* real servers, all gateways */
 
 /* A PEM file of CA certificates. */
 struct config_ca {

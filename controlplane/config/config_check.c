@@ -135,9 +135,19 @@ static void check_address(struct checker *c, unsigned i, unsigned j)
 	}
 }
 
+/* Is there no interface before <idx> with the same device? */
+static bool is_first_of_device(const struct config *cfg, unsigned idx)
+{
+	for (unsigned i = 0; i < idx; i++)
+		if (strcmp(cfg->interfaces[i].device, cfg->interfaces[idx].device) == 0)
+			return false;
+	return true;
+}
+
 static void check_interfaces(struct checker *c)
 {
 	const struct config *cfg = c->cfg;
+	unsigned nb_devices = 0, nb_addresses = 0;
 
 	for (unsigned i = 0; i < cfg->nb_interfaces; i++) {
 		const struct config_interface *in = &cfg->interfaces[i];
@@ -157,7 +167,15 @@ static void check_interfaces(struct checker *c)
 		}
 		for (unsigned j = 0; j < in->nb_addresses; j++)
 			check_address(c, i, j);
+		nb_devices += is_first_of_device(cfg, i);
+		nb_addresses += in->nb_addresses;
 	}
+	if (nb_devices > CONFIG_DEVICES_MAX)
+		FAIL(c, config_path("interfaces"), "have %u devices, more than %u", nb_devices,
+		     CONFIG_DEVICES_MAX);
+	if (nb_addresses > CONFIG_ADDRESSES_MAX)
+		FAIL(c, config_path("interfaces"), "have %u addresses, more than %u", nb_addresses,
+		     CONFIG_ADDRESSES_MAX);
 }
 
 static int by_prefix_len(const void *a, const void *b)
@@ -386,17 +404,23 @@ static void check_proxies(struct checker *c)
 {
 	struct config *cfg = c->cfg;
 	struct config_names vhosts;
+	unsigned nb_servers = 0;
 
 	for (unsigned i = 0; i < cfg->nb_proxies; i++) {
 		struct config_access_proxy *p = &cfg->proxies[i];
 		config_names_init(&vhosts, "virtual host");
 		check_listener(c, i);
 		check_vhosts(c, i, &vhosts);
-		for (unsigned j = 0; j < p->nb_gateways; j++)
+		for (unsigned j = 0; j < p->nb_gateways; j++) {
 			check_gateway(c, i, &p->gateways[j], &vhosts);
+			nb_servers += p->gateways[j].nb_servers;
+		}
 		check_gateway_order(c, i);
 		finish_names(c, &vhosts);
 	}
+	if (nb_servers > CONFIG_SERVERS_MAX)
+		FAIL(c, config_path("access_proxies"), "have %u real servers, more than %u",
+		     nb_servers, CONFIG_SERVERS_MAX);
 }
 
 /* ---- policies ---- */

@@ -288,8 +288,8 @@ static void load_pair(struct loader *l, struct config_keypair *pair, const char 
 
 /* ---- CAs ---- */
 
-/* With <is_strict> each certificate must say that it is a CA (RFC 5280 4.2.1.9). */
-static void load_ca(struct loader *l, struct config_ca *ca, bool is_strict, struct config_path at)
+/* With <is_ztna> each certificate must say that it is a CA (RFC 5280 4.2.1.9). */
+static void load_ca(struct loader *l, struct config_ca *ca, bool is_ztna, struct config_path at)
 {
 	mode_t mode;
 
@@ -298,11 +298,12 @@ static void load_ca(struct loader *l, struct config_ca *ca, bool is_strict, stru
 	ca->pem = load(l, ca->path, &at, &mode);
 	if (ca->pem.ptr == NULL)
 		return;
-	int nb = load_certs(l, ca->pem, CONFIG_CA_MAX, &ca->der, &at);
+	int nb =
+		load_certs(l, ca->pem, is_ztna ? CONFIG_ZTNA_CA_MAX : CONFIG_CA_MAX, &ca->der, &at);
 	ca->nb_der = nb < 0 ? 0 : (unsigned)nb;
 	for (unsigned i = 0; i < ca->nb_der; i++) {
 		X509 *x = cert_of(ca->der[i]);
-		if (x != NULL && is_strict && X509_check_ca(x) != 1)
+		if (x != NULL && is_ztna && X509_check_ca(x) != 1)
 			config_error(l->errs, &at, "certificate %u in the file is not a CA's",
 				     i + 1);
 		if (x != NULL)

@@ -250,6 +250,52 @@ static void an_unreachable_real_server_is_a_warning(void **)
 	config_free(cfg);
 }
 
+/* Tables of the data plane: what does not fit must not vanish there. */
+static void more_than_the_data_plane_holds_is_refused(void **)
+{
+	struct config_errors errs = {};
+	json_t *doc = document_new();
+	json_t *interfaces = json_object_get(doc, "interfaces");
+	json_t *gw = json_array_get(
+		json_object_get(json_array_get(json_object_get(doc, "access_proxies"), 0),
+				"api_gateways"),
+		0);
+
+	for (unsigned i = 0; i < 7; i++) {
+		json_t *in = json_object();
+		json_object_set_new(in, "name", json_sprintf("more%u", i));
+		json_object_set_new(in, "device", json_sprintf("net_tap%u", i + 2));
+		json_object_set_new(in, "addresses", json_array());
+		json_array_append_new(interfaces, in);
+	}
+	for (unsigned i = 2; i <= 5; i++) {
+		json_t *copy = json_deep_copy(gw);
+		json_t *servers = json_object_get(copy, "real_servers");
+		json_t *one = json_array_get(servers, 0);
+		for (unsigned j = 2; j <= 256; j++) {
+			json_t *s = json_deep_copy(one);
+			json_object_set_new(s, "id", json_integer(j));
+			json_array_append_new(servers, s);
+		}
+		json_object_set_new(copy, "id", json_integer(i));
+		json_array_append_new(
+			json_object_get(json_array_get(json_object_get(doc, "access_proxies"), 0),
+					"api_gateways"),
+			copy);
+	}
+	char *text = json_dumps(doc, 0);
+	json_decref(doc);
+	assert_null(document_parse_text(text, &errs));
+	free(text);
+	const struct config_error *e = find_error(&errs, "interfaces");
+	assert_non_null(e);
+	assert_string_equal(e->text, "have 9 devices, more than 8");
+	e = find_error(&errs, "access_proxies");
+	assert_non_null(e);
+	assert_string_equal(e->text, "have 1025 real servers, more than 1024");
+	assert_int_equal(errs.nb_errors, 2);
+}
+
 static void routes_come_out_longest_prefix_first(void **)
 {
 	static const struct edit edit = {
@@ -307,6 +353,7 @@ int main(void)
 		cmocka_unit_test(what_does_not_fit_together_is_refused_with_its_place),
 		cmocka_unit_test(what_is_odd_but_harmless_is_a_warning),
 		cmocka_unit_test(an_unreachable_real_server_is_a_warning),
+		cmocka_unit_test(more_than_the_data_plane_holds_is_refused),
 		cmocka_unit_test(routes_come_out_longest_prefix_first),
 		cmocka_unit_test(a_policy_keeps_its_uuid_over_reloads_and_renaming),
 		cmocka_unit_test(relative_files_are_relative_to_the_document),
