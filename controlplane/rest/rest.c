@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * The server: libwebsockets on a unix socket. Who may connect is the socket file's mode and
+ * group, and is checked again by the peer's credentials before a request is looked at. There is
+ * no other way in: no header, no address and no upgrade changes what a peer may do.
+ */
+
+#include "rest/rest.h"
+
+#include "common/log/log.h"
+#include "config/config.h"
+#include "rest/rest_priv.h"
+
+#include <libwebsockets.h>
+
+#include <errno.h>
+#include <grp.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+LOG_TYPE("rest");
+
+#define PIECE 16384u
+#define PATH_MAX_LEN 512u
+#define QUERY_MAX_LEN 2048u
+
+struct rest {
+	struct cp *cp;
+	struct lws_context *lws;
+	pthread_t thread;
+	bool is_started;
+	_Atomic(bool) is_stopping; /* main thread sets, server's thread reads */
+	char path[108];
+	gid_t gid; /* allowed besides root and ourselves; (gid_t)-1: none */
+	uint64_t nb_requests, nb_refused;
+};
+
+/* Per connection, made and zeroed by lws. */
+struct pss {
+	enum rest_method method;
+	char path[PATH_MAX_LEN];
+	char query[QUERY_MAX_LEN];
+	char *body;
+	size_t body_len;
+	char *out;
+	size_t out_len, out_off;
+};
+
+#define PEER_GROUPS 256
+
+/* Is the peer in <wanted>, by any of the groups that it had when it connected? */
+static bool is_in_group(int fd, gid_t wanted)
+{
+	gid_t groups[PEER_GROUPS];
+	socklen_t len = sizeof(groups);
+
+	if (wanted == (gid_t)-1 || getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &len) < 0)
+		return false;
+	for (size_t i = 0; i < len / sizeof(groups[0]); i++)
+		if (groups[i] == wanted)
+			return true;
+	return false;
+}
+
+static bool is_allowed(const struct rest *rest, struct lws *wsi)
+{
+	const int fd = lws_get_socket_fd(lws_get_network_wsi(wsi));
+	socklen_t len = sizeof(struct ucred);
+	struct ucred who;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) < 0)
+		return false;
+	return who.uid == 0 || who.uid == geteuid() ||
+	       (rest->gid != (gid_t)-1 && who.gid == rest->gid) || is_in_group(fd, rest->gid);
+}
+
+static void pss_reset(struct pss *p)
+{
+	free(p->body);
+	free(p->out);
+	*p = (struct pss){0};
+}
+
+static int take_uri(struct lws *wsi, struct pss *p)
+{
+	static const struct {
+		enum lws_token_indexes token;
+		enum rest_method method;
+	} uris[] = {
+		{WSI_TOKEN_GET_URI, REST_GET},
+		{WSI_TOKEN_POST_URI, REST_POST},
+		{WSI_TOKEN_DELETE_URI, REST_DELETE},
+	};
+	size_t len = 0;
+
+	for (size_t i = 0; i < sizeof(uris) / sizeof(uris[0]); i++) {
+		if (lws_hdr_total_length(wsi, uris[i].token) == 0)
+			continue;
+		if (lws_hdr_copy(wsi, p->path, sizeof(p->path), uris[i].token) <= 0)
+			return 414;
+		p->method = uris[i].method;
+		break;
+	}
+	if (p->path[0] == '\0')
+		return 405;
+	for (int i = 0;; i++) {
+		const size_t left = sizeof(p->query) - len;
+		const int n = lws_hdr_copy_fragment(wsi, p->query + len, (int)left - 1,
+						    WSI_TOKEN_HTTP_URI_ARGS, i);
+
+		if (n < 0)
+			break;
+		len += (size_t)n;
+		if (len + 2 >= sizeof(p->query))
+			return 414;
+		p->query[len++] = '&';
+	}
+	if (len > 0)
+		len--;
+	p->query[len] = '\0';
+	return 0;
+}
+
+static int start_answer(struct lws *wsi, struct pss *p, struct rest_res *res)
+{
+	unsigned char head[LWS_PRE + 1024];
+	unsigned char *at = head + LWS_PRE, *end = head + sizeof(head) - 1;
+
+	p->out = res->json != NULL ? json_dumps(res->json, JSON_INDENT(1) | JSON_PRESERVE_ORDER)
+				   : res->text;
+	json_decref(res->json);
+	p->out_len = p->out == NULL ? 0 : strlen(p->out);
+	p->out_off = 0;
+	if (lws_add_http_common_headers(wsi, (unsigned)res->status, res->content_type,
+					(lws_filepos_t)p->out_len, &at, end) ||
+	    lws_add_http_header_by_token(wsi, WSI_TOKEN_HTTP_CACHE_CONTROL,
+					 (const unsigned char *)"no-store", 8, &at, end) ||
+	    lws_finalize_write_http_header(wsi, head + LWS_PRE, &at, end))
+		return 1;
+	if (p->out_len == 0)
+		return lws_http_transaction_completed(wsi) ? -1 : 0;
+	lws_callback_on_writable(wsi);
+	return 0;
+}
+
+static int run_request(struct rest *rest, struct lws *wsi, struct pss *p)
+{
+	struct rest_res res;
+
+	rest->nb_requests++;
+	rest_dispatch(rest->cp, p->method, p->path, p->query, slice_of(p->body, p->body_len), &res);
+	return start_answer(wsi, p, &res);
+}
+
+static int refuse(struct lws *wsi, struct pss *p, int status, const char *detail)
+{
+	struct rest_res res = {0};
+
+	rest_problem(&res, status, detail);
+	return start_answer(wsi, p, &res);
+}
+
+static int on_request(struct rest *rest, struct lws *wsi, struct pss *p)
+{
+	int rc;
+
+	pss_reset(p);
+	if (!is_allowed(rest, wsi)) {
+		rest->nb_refused++;
+		return refuse(wsi, p, 403, "This user may not use the API.");
+	}
+	/* Browsers say where a request comes from; nothing that a page may ask for is here. */
+	if (lws_hdr_total_length(wsi, WSI_TOKEN_ORIGIN) > 0)
+		return refuse(wsi, p, 403, "Requests with an Origin are refused.");
+	rc = take_uri(wsi, p);
+	if (rc != 0)
+		return refuse(wsi, p, rc, "Method or target not understood.");
+	if (p->method == REST_POST &&
+	    lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH) > 0) {
+		char len[16] = "";
+
+		lws_hdr_copy(wsi, len, sizeof(len), WSI_TOKEN_HTTP_CONTENT_LENGTH);
+		if (strcmp(len, "0") != 0)
+			return 0; /* the body comes */
+	}
+	return run_request(rest, wsi, p);
+}
+
+static int on_body(struct lws *wsi, struct pss *p, const void *in, size_t len)
+{
+	char *body;
+
+	(void)wsi;
+	if (p->body_len + len > REST_BODY_MAX)
+		return -1;
+	body = realloc(p->body, p->body_len + len + 1);
+	if (body == NULL)
+		return -1;
+	memcpy(body + p->body_len, in, len);
+	p->body = body;
+	p->body_len += len;
+	body[p->body_len] = '\0';
+	return 0;
+}
+
+static int on_writable(struct lws *wsi, struct pss *p)
+{
+	unsigned char buf[LWS_PRE + PIECE];
+	size_t n = p->out_len - p->out_off;
+	enum lws_write_protocol how = LWS_WRITE_HTTP_FINAL;
+
+	if (p->out == NULL || n == 0)
+		return 0;
+	if (n > PIECE) {
+		n = PIECE;
+		how = LWS_WRITE_HTTP;
+	}
+	memcpy(buf + LWS_PRE, p->out + p->out_off, n);
+	if (lws_write(wsi, buf + LWS_PRE, n, how) < (int)n)
+		return -1;
+	p->out_off += n;
+	if (p->out_off < p->out_len) {
+		lws_callback_on_writable(wsi);
+		return 0;
+	}
+	pss_reset(p);
+	return lws_http_transaction_completed(wsi) ? -1 : 0;
+}
+
+static int on_http(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
+		   size_t len)
+{
+	struct rest *rest = lws_context_user(lws_get_context(wsi));
+	struct pss *p = user;
+
+	switch (reason) {
+	case LWS_CALLBACK_HTTP:
+		return on_request(rest, wsi, p);
+	case LWS_CALLBACK_HTTP_BODY:
+		return on_body(wsi, p, in, len);
+	case LWS_CALLBACK_HTTP_BODY_COMPLETION:
+		return run_request(rest, wsi, p);
+	case LWS_CALLBACK_HTTP_WRITEABLE:
+		return on_writable(wsi, p);
+	case LWS_CALLBACK_CLOSED_HTTP:
+	case LWS_CALLBACK_HTTP_DROP_PROTOCOL:
+		if (p != NULL)
+			pss_reset(p);
+		return 0;
+	case LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION: /* no WebSocket here yet */
+		return -1;
+	default:
+		return 0;
+	}
+}
+
+static const struct lws_protocols protocols[] = {
+	{.name = "http", .callback = on_http, .per_session_data_size = sizeof(struct pss)},
+	{0},
+};
+
+static void *run(void *user)
+{
+	struct rest *rest = user;
+
+	while (!atomic_load_explicit(&rest->is_stopping, memory_order_relaxed))
+		(void)lws_service(rest->lws, 0);
+	return NULL;
+}
+
+static gid_t group_of(const char *name)
+{
+	struct group grp, *found = NULL;
+	char buf[4096];
+
+	if (name == NULL || getgrnam_r(name, &grp, buf, sizeof(buf), &found) != 0 || found == NULL)
+		return (gid_t)-1;
+	return grp.gr_gid;
+}
+
+/* Nobody may connect between bind and chmod: the mask makes the file private from the start. */
+static struct lws_context *listen_on(struct rest *rest)
+{
+	const struct lws_context_creation_info info = {
+		.iface = rest->path,
+		.protocols = protocols,
+		.options = LWS_SERVER_OPTION_UNIX_SOCK | LWS_SERVER_OPTION_DISABLE_IPV6,
+		.user = rest,
+		.gid = (gid_t)-1,
+		.uid = (uid_t)-1,
+		.keepalive_timeout = 30,
+		.fd_limit_per_thread = 256,
+		.vhost_name = "api",
+	};
+	const mode_t old = umask(0177);
+	struct lws_context *lws = lws_create_context(&info);
+
+	umask(old);
+	return lws;
+}
+
+static int init(struct cp *cp)
+{
+	const struct config_api *api = &cp->config->api;
+	struct rest *rest = calloc(1, sizeof(*rest));
+
+	if (rest == NULL)
+		return -ENOMEM;
+	lws_set_log_level(0, NULL);
+	rest->cp = cp;
+	rest->gid = group_of(api->group);
+	if (strlen(api->unix_path) >= sizeof(rest->path)) {
+		LOG(ERR, "api.unix is too long path=%s", api->unix_path);
+		free(rest);
+		return -ENAMETOOLONG;
+	}
+	(void)snprintf(rest->path, sizeof(rest->path), "%s", api->unix_path);
+	(void)unlink(rest->path); /* left by a process that was killed */
+	rest->lws = listen_on(rest);
+	if (rest->lws == NULL) {
+		LOG(ERR, "cannot listen path=%s error=\"%s\"", rest->path, strerror(errno));
+		free(rest);
+		return -EADDRNOTAVAIL;
+	}
+	if (rest->gid != (gid_t)-1 && chown(rest->path, (uid_t)-1, rest->gid) < 0)
+		LOG(WARN, "socket's group not set path=%s", rest->path);
+	if (chmod(rest->path, api->mode) < 0)
+		LOG(WARN, "socket's mode not set path=%s", rest->path);
+	cp->rest = rest;
+	if (pthread_create(&rest->thread, NULL, run, rest) != 0)
+		return -EAGAIN;
+	rest->is_started = true;
+	LOG(NOTICE, "listening path=%s", rest->path);
+	return 0;
+}
+
+static void fini(struct cp *cp)
+{
+	struct rest *rest = cp->rest;
+
+	if (rest == NULL)
+		return;
+	atomic_store(&rest->is_stopping, true);
+	lws_cancel_service(rest->lws);
+	if (rest->is_started)
+		pthread_join(rest->thread, NULL);
+	lws_context_destroy(rest->lws);
+	(void)unlink(rest->path);
+	free(rest);
+	cp->rest = NULL;
+}
+
+const struct module rest_module = {
+	.name = "rest",
+	.init = init,
+	.fini = fini,
+};

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * Resources: one file each, with a table of routes at its top. The router authenticates (peer
+ * credentials of the unix socket, decided before any routing), finds the row, and calls its
+ * handler under cp_lock. Handlers do bounded work and answer with JSON or text.
+ */
+
+#pragma once
+
+#include "base/cp.h"
+#include "common/base/slice.h"
+#include "rest/rest.h"
+
+#include <jansson.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define REST_BODY_MAX 65536u
+#define REST_PAGE_DEFAULT 100u
+#define REST_PAGE_MAX 1000u
+
+enum rest_method {
+	REST_GET,
+	REST_POST,
+	REST_DELETE
+};
+
+/* A request as a handler sees it. */
+struct rest_req {
+	struct cp *cp;
+	const char *path;  /* without query; decoded */
+	const char *arg;   /* what stood for "*" in the row's path; "" when none */
+	const char *query; /* raw, without '?' */
+	struct slice body;
+};
+
+/* What a handler answers: <json> (owned by the server from then on) or <text>. */
+struct rest_res {
+	int status;
+	json_t *json;
+	char *text; /* malloc()ed; used when json is NULL */
+	const char *content_type;
+};
+
+typedef void (*rest_handler)(const struct rest_req *req, struct rest_res *res);
+
+struct rest_route {
+	enum rest_method method;
+	const char *path; /* a last segment "*" takes any */
+	rest_handler handler;
+	const char *summary; /* for the API document */
+};
+
+/* Tables end with a row whose path is NULL. */
+extern const struct rest_route rest_status_routes[];
+extern const struct rest_route rest_device_routes[];
+extern const struct rest_route rest_service_routes[];
+extern const struct rest_route rest_session_routes[];
+extern const struct rest_route rest_counter_routes[];
+extern const struct rest_route rest_config_routes[];
+extern const struct rest_route rest_explain_routes[];
+extern const struct rest_route rest_ems_routes[];
+
+/* Route and run. Never leaves <res> without a status. */
+void rest_dispatch(struct cp *cp, enum rest_method method, const char *path, const char *query,
+		   struct slice body, struct rest_res *res);
+
+/* RFC 9457 problem document. */
+void rest_problem(struct rest_res *res, int status, const char *detail);
+/*
+ * Value of <key> in the query, percent-decoded, into <ret>. False: absent, or longer than <cap>.
+ */
+bool rest_query(const struct rest_req *req, const char *key, char *ret, size_t cap);
+/* An unsigned number from the query, or <fallback>; at most <max>. */
+uint64_t rest_query_uint(const struct rest_req *req, const char *key, uint64_t fallback,
+			 uint64_t max);
+/* JSON string of bytes that may not be UTF-8: those are replaced. */
+json_t *rest_string(const void *ptr, size_t len);
+json_t *rest_slice(struct slice s);
+json_t *rest_cstr(const char *s);
+/* "2024-07-11T17:57:41Z" or null for 0. */
+json_t *rest_time_ms(uint64_t real_ms);
+
+/* metrics.c */
+char *rest_metrics(struct cp *cp);
