@@ -5,6 +5,9 @@
 #include "base/cp_start.h"
 #include "common/log/log.h"
 #include "config/config.h"
+#include "ems/ems.h"
+#include "logs/logs.h"
+#include "rest/rest.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -20,6 +23,9 @@ LOG_TYPE("main");
 
 /* Started in this order, stopped in reverse. */
 static const struct module *const modules[] = {
+	&logs_module,
+	&ems_module,
+	&rest_module,
 	NULL,
 };
 
