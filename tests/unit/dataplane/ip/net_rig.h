@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * Ethernet, ARP and IP of one worker on a port that is not there: frames go in by rig_input(),
+ * and what would be sent waits in the transmit batch. Needs EAL (no huge pages, no root).
+ */
+
+#pragma once
+
+#include "common/stats/outcome.h"
+#include "ip/ip.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define RIG_ADDR 0xc000020au /* 192.0.2.10/24, interface 0, untagged */
+#define RIG_LAN 0xc6336401u  /* 198.51.100.1/24, interface 1, VLAN 7 */
+#define RIG_PEER 0xc0000201u /* 192.0.2.1 */
+#define RIG_GATEWAY 0xc00002feu
+#define RIG_MAC                                                                                    \
+	{                                                                                          \
+		0x02, 0, 0, 0, 0, 0x10                                                             \
+	}
+#define RIG_PEER_MAC                                                                               \
+	{                                                                                          \
+		0x02, 0, 0, 0, 0, 0x01                                                             \
+	}
+
+struct rig {
+	struct io io;
+	struct io_worker port;
+	struct eth eth;
+	struct arp arp;
+	struct ip_stack ip;
+	uint64_t counters[OUTCOME__COUNT];
+	struct ip_icmp_error error;
+};
+
+/* Once per program; skips nothing: EAL must start. 0 or -1. */
+int rig_eal(void);
+/* A fresh one, the only one at a time; its announcements are dropped. */
+struct rig *rig_new(uint64_t now_us);
+/* Fails the test when a buffer was lost. */
+void rig_free(struct rig *r);
+
+/* What became of a frame. */
+enum rig_fate {
+	RIG_GONE,
+	RIG_TCP,
+	RIG_ERROR
+};
+
+/* <len> bytes in <seg_len>-byte segments (0: one). A TCP packet is freed. */
+enum rig_fate rig_input(struct rig *r, const uint8_t *frame, size_t len, size_t seg_len,
+			uint64_t now_us);
+/* Copy the oldest frame to be sent into <ret>; returns its length, 0 for none. */
+size_t rig_sent(struct rig *r, uint8_t *ret, size_t cap);
+/* Send an IP packet of ours to <dst> (host order). */
+void rig_output(struct rig *r, uint32_t dst, uint64_t now_us);
+
+/* Builders; each returns the frame's length. Addresses in host order. */
+size_t rig_arp(uint8_t *ret, uint16_t op, const uint8_t mac[static 6], uint32_t sender,
+	       uint32_t target);
+size_t rig_echo(uint8_t *ret, uint32_t src, uint32_t dst, size_t payload);
+size_t rig_tcp(uint8_t *ret, uint32_t src, uint32_t dst);
+/* Set the IPv4 header's checksum anew. */
+void rig_fix_ip(uint8_t *frame);
