@@ -329,7 +329,12 @@ static bool map_ems(struct publish *p, const struct config *cfg)
 	return is_moved;
 }
 
-/* The rendezvous names contact times by index: write them where the new version looks. */
+/*
+ * The rendezvous names contact times by index: write them where the new version looks.
+ *
+ * XXX: between the publish and this a worker may take one EMS's time for another's. It is a
+ * microsecond, and only when a new document changes the order of the connectors.
+ */
 static void store_contacts(struct publish *p)
 {
 	for (uint32_t i = 0; i < SNAP_MAX_EMS; i++) {
