@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "net_rig.h"
+#include "tests/lib/net_rig.h"
 
 #include <arpa/inet.h>
 #include <setjmp.h>
