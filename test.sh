@@ -116,7 +116,7 @@ functional()
 	fi
 	say "functional tests${pattern:+ matching $pattern}"
 	# In the background and waited for, so that a signal is handled at once.
-	BUILD=build tests/func/run.sh ${pattern:+"$pattern"} > >(tee "$log") 2>&1 </dev/null &
+	BUILD=$PWD/build tests/func/run.sh ${pattern:+"$pattern"} > >(tee "$log") 2>&1 </dev/null &
 	child=$!
 	wait "$child"
 	rc=$?

@@ -250,7 +250,9 @@ static void *run(void *user)
 			if (rc < 0 && rc != -ECANCELED)
 				failed(c);
 		}
-		/* Frames are read between any two calls, so that notifications are stamped early. */
+		/*
+		 * Frames are read between any two calls, so that notifications are stamped early.
+		 */
 		if (rc > 0)
 			ems_wake(c);
 		ems_ws_service(c);

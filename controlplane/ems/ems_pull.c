@@ -463,7 +463,9 @@ int ems_pull_devices(struct ems_conn *c, const struct device_uid *uid, unsigned 
 
 	if (b == NULL)
 		return -ENOMEM;
-	/* One batch: a device that became known before its tags would be denied for want of them. */
+	/*
+	 * One batch: a device that became known before its tags would be denied for want of them.
+	 */
 	rc = pull_some(c, STATE_OBJ_UID_TAGS, uid, nb, b);
 	if (rc == 0)
 		rc = pull_some(c, STATE_OBJ_SYSINFO, uid, nb, b);

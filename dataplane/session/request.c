@@ -165,7 +165,9 @@ void request_refuse(struct session *s, uint16_t status, enum outcome why)
 		if (!parse_again(s))
 			s->x.head_len = 0;
 	} else if (s->state == SESSION_HEAD) {
-		/* The head did not parse, so there is no exchange yet: page and record need an id. */
+		/*
+		 * The head did not parse, so there is no exchange yet: page and record need an id.
+		 */
 		s->x = (struct exchange){.start_us = s->sw->now_us};
 		new_request_id(s->sw, s->x.request_id);
 	}
@@ -402,7 +404,9 @@ void request_read(struct session *s)
 	enum outcome why;
 
 	for (;;) {
-		/* An answer must find room before a request is taken: back-pressure by the client. */
+		/*
+		 * An answer must find room before a request is taken: back-pressure by the client.
+		 */
 		if (!front_has_room(s))
 			return;
 		if (s->in != NULL && s->in->len > 0) {

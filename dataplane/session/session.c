@@ -433,7 +433,9 @@ int session_worker_adopt(struct session_worker *sw, const struct snap_view *view
 	sw->has_view = true;
 	if (is_first || sw->config_generation != view->root->config_generation)
 		rc = service_adopt(sw, view);
-	/* Those that surely changed at once; the rest, when it may have changed too, by the sweep. */
+	/*
+	 * Those that surely changed at once; the rest, when it may have changed too, by the sweep.
+	 */
 	if (!is_first && (!snap_changes_since(view, sw->generation, decide_on_change, sw) ||
 			  sw->decide_generation != view->root->decide_generation)) {
 		sw->is_sweeping = true;

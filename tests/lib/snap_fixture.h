@@ -53,7 +53,7 @@ struct fixture_policy {
 	uint8_t action, log, stale;
 	uint32_t stale_s;
 	const char *tags;
-	const char *source; /* IPv4 "192.0.2.0/24" or NULL: all */
+	const char *source;  /* IPv4 "192.0.2.0/24" or NULL: all */
 	bool is_other_proxy; /* for the second access proxy, which nothing else uses */
 	bool is_other_interface;
 };

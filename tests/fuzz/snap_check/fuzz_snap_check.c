@@ -167,10 +167,12 @@ static void fix_crc(uint8_t *base, size_t len, uint64_t root_off)
 	root->crc32c = snap_root_crc(root);
 }
 
+/* Where the reads go, so that the compiler keeps them. */
+static _Atomic(uint64_t) sink;
+
 static void check_two(const uint8_t *base, size_t len)
 {
 	struct snap_view prev, v, full;
-	static _Atomic(uint64_t) sink;
 
 	if (snap_check(base, len, old_root, NULL, &prev, NULL) < 0)
 		return;
@@ -186,7 +188,6 @@ static void check_two(const uint8_t *base, size_t len)
 static void check_one(const uint8_t *base, size_t len, uint64_t root_off)
 {
 	struct snap_view v;
-	static _Atomic(uint64_t) sink;
 
 	if (snap_check(base, len, root_off, NULL, &v, NULL) == 0)
 		sink += read_all(&v);
@@ -205,7 +206,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	uint8_t *base = aligned_alloc(64, (file_len + 64) & ~(size_t)63);
 	if (base == NULL)
 		return 0;
-	/* aligned_alloc() wants a multiple of the alignment: keep the block's end the file's end. */
+	/*
+	 * aligned_alloc() wants a multiple of the alignment: keep the block's end the file's end.
+	 */
 	size_t pad = ((file_len + 64) & ~(size_t)63) - file_len;
 	uint8_t *at = base + pad / 8 * 8;
 	if (is_file)

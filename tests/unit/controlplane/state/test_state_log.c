@@ -180,7 +180,9 @@ static void a_torn_tail_loses_the_last_frame_alone(void **state)
 	add_devices(&k, 10, 20);
 	close_kept(&k);
 	const off_t end = file_len(d);
-	/* Cut at every length from the end of the first frame to the end of the second, backwards. */
+	/*
+	 * Cut at every length from the end of the first frame to the end of the second, backwards.
+	 */
 	for (off_t len = end - 1; len >= whole; len -= 97) {
 		assert_int_equal(truncate(d->file, len), 0);
 		k = open_kept(d);
