@@ -303,8 +303,8 @@ static void describe_ports(struct feedback_hdr *h)
 		const struct io_port *p = &dp.io.port[i];
 		struct feedback_port *out = &h->port[i];
 
-		(void)snprintf(out->name, sizeof(out->name), "%s", p->name);
-		(void)snprintf(out->driver, sizeof(out->driver), "%s", p->driver);
+		(void)snprintf(out->name, sizeof(out->name), "%.31s", p->name);
+		(void)snprintf(out->driver, sizeof(out->driver), "%.23s", p->driver);
 		out->interface = SNAP_NONE;
 		for (uint32_t k = dp.view.config->interfaces.count; k-- > 0;)
 			if (slice_is_equal(snap_str(&dp.view, f[k].device), p->device))

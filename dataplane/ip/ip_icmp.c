@@ -33,7 +33,7 @@ struct icmp_hdr {
 	uint16_t cksum_be;
 	uint16_t id_be;
 	uint16_t word_be; /* echo: sequence number; fragmentation needed: the next hop's MTU */
-};
+} __attribute__((packed));
 static_assert(sizeof(struct icmp_hdr) == 8, "on the wire");
 
 /* What an error quotes at least: header and the first eight bytes of its payload. */

@@ -9,7 +9,7 @@
 
 #include <rte_mbuf.h>
 
-/* On the wire behind a 14-byte header, so 2-aligned only. */
+/* Behind an Ethernet header no field is aligned; packed, none needs to be. */
 struct ip_hdr {
 	uint8_t ver_ihl;
 	uint8_t tos;
@@ -21,7 +21,7 @@ struct ip_hdr {
 	uint16_t cksum_be;
 	uint32_t src_be;
 	uint32_t dst_be;
-} __attribute__((packed, aligned(2)));
+} __attribute__((packed));
 static_assert(sizeof(struct ip_hdr) == IP_HDR_LEN, "on the wire");
 
 static inline enum ip_verdict ip_drop(struct ip_stack *ip, struct rte_mbuf *m, enum outcome why)
