@@ -71,18 +71,37 @@ int shm_file_new(int dirfd, const char *tmp, const struct shm_owner *o, mode_t m
 	return fd;
 }
 
+/*
+ * A directory that was there is taken as it is, so that a wrong path does not change the mode of
+ * somebody's /tmp; but not one where anybody may replace the files.
+ */
+static int use_dir(int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	return (st.st_mode & S_IWOTH) != 0 ? -EPERM : 0;
+}
+
+static int own_dir(int fd, const struct shm_owner *o)
+{
+	if (geteuid() == 0 && fchown(fd, o->uid, o->gid) < 0)
+		return -errno;
+	/* mkdir's mode went through the umask */
+	return fchmod(fd, 0750) < 0 ? -errno : 0;
+}
+
 static int make_dir(const char *dir, const struct shm_owner *o)
 {
-	if (mkdir(dir, 0750) < 0 && errno != EEXIST)
+	bool is_new = mkdir(dir, 0750) == 0;
+
+	if (!is_new && errno != EEXIST)
 		return -errno;
 	int fd = shm_open_dir(dir);
 	if (fd < 0)
 		return fd;
-	int rc = 0;
-	if (geteuid() == 0 && fchown(fd, o->uid, o->gid) < 0)
-		rc = -errno;
-	if (rc == 0 && fchmod(fd, 0750) < 0)
-		rc = -errno;
+	int rc = is_new ? own_dir(fd, o) : use_dir(fd);
 	if (rc < 0) {
 		close(fd);
 		return rc;

@@ -43,7 +43,8 @@ struct shm {
 /*
  * Control plane: make or reuse the directory and its three files. A file with another magic or
  * ABI is replaced (a new inode, so that an attached old data plane keeps its old one and notices
- * by rdv.instance). <uid>/<gid>: owner of the files when called as root, (uid_t)-1 leaves it.
+ * by rdv.instance). <uid>/<gid>: owner of the files when called as root, (uid_t)-1 leaves it. A
+ * directory that exists keeps its owner and mode; -EPERM when everybody may write it.
  * Stores true in <ret_resumed> when a published snapshot of this ABI was found. 0 or -errno.
  *
  * A new snapshot file is one page: a struct snap_hdr with the instance and hash seed that

@@ -25,7 +25,8 @@ static int shm_dir_setup(void **state)
 
 	(void)state;
 	memcpy(shm_dir, name, sizeof(name));
-	return mkdtemp(shm_dir) == NULL ? -1 : 0;
+	/* A name that is free; shm_create() makes the directory. */
+	return mkdtemp(shm_dir) == NULL || rmdir(shm_dir) < 0 ? -1 : 0;
 }
 
 static int shm_dir_teardown(void **state)

@@ -30,6 +30,24 @@ static void attaching_to_nothing_is_enoent(void **state)
 	assert_int_equal(shm_attach(&shm, "/dev/shm/tagwarden-no-such-dir", NULL), -ENOENT);
 }
 
+static void a_directory_that_everybody_may_write_is_refused(void **state)
+{
+	(void)state;
+	struct shm shm;
+	bool is_resumed;
+
+	assert_int_equal(mkdir(shm_dir, 0700), 0);
+	assert_int_equal(chmod(shm_dir, 01777), 0);
+	assert_int_equal(shm_create(&shm, shm_dir, NOBODY, NOGROUP, &is_resumed), -EPERM);
+	/* and one that is in order is left as it is */
+	assert_int_equal(chmod(shm_dir, 0700), 0);
+	shm = create(false);
+	struct stat st;
+	assert_int_equal(stat(shm_dir, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0700);
+	shm_close(&shm);
+}
+
 static unsigned mode_of(const char *name)
 {
 	char path[128];
@@ -293,6 +311,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(attaching_to_nothing_is_enoent),
+		T(a_directory_that_everybody_may_write_is_refused),
 		T(the_two_sides_see_one_memory_with_the_right_permissions),
 		T(the_kernel_keeps_readers_from_writing),
 		T(a_second_control_plane_takes_the_files_over),
