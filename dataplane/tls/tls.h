@@ -26,8 +26,11 @@ struct tls_service;
 struct tls_conn;
 
 #define TLS_RECORD_MAX 16384u
-/* Room in the send queue that is enough for one full record and a close_notify. */
-#define TLS_WRITE_ROOM (TLS_RECORD_MAX + 512u)
+/*
+ * Room in the send queue that is enough for TLS_RECORD_MAX bytes and a close_notify, also when the
+ * client asked for fragments of 512 bytes (RFC 6066 4): 32 records of 29 bytes more each.
+ */
+#define TLS_WRITE_ROOM (TLS_RECORD_MAX + 1024u)
 
 /* One certificate of a service. DER slices are copied. */
 struct tls_cert {
@@ -133,10 +136,10 @@ struct slice tls_conn_sni(const struct tls_conn *c);
 
 /*
  * Plaintext. Read: 0 and <ret_n> > 0; -EAGAIN; -EPIPE at close_notify (clean end); -ECONNRESET at
- * a FIN without close_notify; -EPROTO. Write: 0 and <ret_n> = <len> when the stream has
- * TLS_WRITE_ROOM and len <= TLS_RECORD_MAX; -EAGAIN when it has none (nothing is taken). With
- * some room but less, <ret_n> counts what is taken, 1 to <len>; what of it does not fit into the
- * stream waits inside until the next write, shutdown or flush. Flush: 0, -EAGAIN, -EPROTO.
+ * a FIN without close_notify; -EPROTO. Write: 0 and <ret_n> = <len> (TLS_RECORD_MAX when that is
+ * less) when the stream has TLS_WRITE_ROOM; -EAGAIN when it has none (nothing is taken). When
+ * there is less room than that, all is taken as well, and what does not fit into the stream waits
+ * inside until the next call of write, read, shutdown or flush. Flush: 0, -EAGAIN, -EPROTO.
  */
 [[nodiscard]] int tls_conn_read(struct tls_conn *c, void *buf, size_t cap, size_t *ret_n);
 [[nodiscard]] int tls_conn_write(struct tls_conn *c, const void *buf, size_t len, size_t *ret_n);

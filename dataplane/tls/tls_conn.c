@@ -240,6 +240,8 @@ int tls_conn_read(struct tls_conn *c, void *buf, size_t cap, size_t *ret_n)
 
 	if (c->is_dead || !c->is_open)
 		return -EPROTO;
+	if (tls_conn_flush(c) == -EPROTO)
+		return -EPROTO;
 	ERR_clear_error();
 	const int rc = SSL_read_ex(c->ssl, buf, cap, &n);
 	if (rc != 1)
@@ -282,15 +284,24 @@ int tls_conn_write(struct tls_conn *c, const void *buf, size_t len, size_t *ret_
 
 	if (c->is_dead || !c->is_open || c->is_closed)
 		return -EPROTO;
+	if (len > TLS_RECORD_MAX)
+		len = TLS_RECORD_MAX;
 	int rc = tls_conn_flush(c);
 	const size_t max = max_fragment(c);
-	while (rc == 0 && done < len && c->unsent == 0) {
+	while (rc == 0 && done < len) {
 		const size_t n = len - done < max ? len - done : max;
-		rc = write_record(c, p + done, n);
+		/* Only the last record may be left half way. */
+		rc = c->unsent > 0 ? -EAGAIN : write_record(c, p + done, n);
 		if (rc == 0)
 			done += n;
 	}
-	if (rc < 0 && (rc != -EAGAIN || done == 0))
+	/*
+	 * A client with small fragments, and no room for them all: the caller was told to make sure
+	 * of it, or buffers ran out. What was taken cannot be given back.
+	 */
+	if (rc == -EAGAIN && done > 0)
+		rc = fail(c);
+	if (rc < 0)
 		return rc;
 	*ret_n = done;
 	return 0;

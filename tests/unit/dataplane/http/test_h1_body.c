@@ -209,13 +209,13 @@ static void a_length_takes_no_more_than_its_bytes(void **)
 
 	body_of(H1_BODY_LENGTH, 5, &b);
 	assert_false(b.is_done);
-	assert_int_equal(h1_body_decode(&b, SLICE_LIT("hel"), &data, &used), 0);
+	assert_int_equal(h1_body_decode(&b, SLICE_LIT("abc"), &data, &used), 0);
 	assert_int_equal(used, 3);
 	assert_false(b.is_done);
 	assert_false(h1_body_is_complete_at_eof(&b));
-	assert_int_equal(h1_body_decode(&b, SLICE_LIT("loGET /"), &data, &used), 0);
+	assert_int_equal(h1_body_decode(&b, SLICE_LIT("deGET /"), &data, &used), 0);
 	assert_int_equal(used, 2);
-	assert_true(slice_is_equal(data, SLICE_LIT("lo")));
+	assert_true(slice_is_equal(data, SLICE_LIT("de")));
 	assert_true(b.is_done);
 	assert_true(h1_body_is_complete_at_eof(&b));
 	assert_int_equal(h1_body_decode(&b, SLICE_LIT("GET /"), &data, &used), 0);

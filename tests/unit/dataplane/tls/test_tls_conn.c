@@ -144,17 +144,59 @@ static void a_send_queue_of_one_byte_is_enough(void **)
 	duo_fini(&d);
 }
 
-static void small_fragments_are_kept_to(void **)
+static void open_small(struct duo *d)
 {
-	const struct link_opts l = {.send_queue = 900, .max_run = 100};
-	const struct client_opts c = {.cert = world.pki.device};
-	struct duo d;
+	const struct link_opts l = {.send_queue = TLS_WRITE_ROOM, .max_run = 100};
+	const struct client_opts c = {.cert = world.pki.device, .version = TLS1_2_VERSION};
 
-	duo_init(&d, world.s, &c, &l);
+	duo_init(d, world.s, &c, &l);
 	assert_int_equal(
-		SSL_set_tlsext_max_fragment_length(d.client, TLSEXT_max_fragment_length_512), 1);
-	assert_int_equal(duo_handshake(&d), 0);
-	send_down(&d, 100000, TLS_RECORD_MAX);
+		SSL_set_tlsext_max_fragment_length(d->client, TLSEXT_max_fragment_length_512), 1);
+	assert_int_equal(duo_handshake(d), 0);
+	while (duo_move(d)) {
+	}
+}
+
+static void small_fragments_fit_into_the_room_that_is_asked_for(void **)
+{
+	struct duo d;
+	size_t n = 0;
+
+	open_small(&d);
+	assert_int_equal(tls_conn_write(d.conn, world.sent, TLS_RECORD_MAX, &n), 0);
+	assert_int_equal(n, TLS_RECORD_MAX);
+	assert_int_equal(tls_conn_flush(d.conn), 0);
+	for (size_t got = 0, m; got < TLS_RECORD_MAX; got += m) {
+		duo_move(&d);
+		m = duo_client_read(&d, world.got + got, TLS_RECORD_MAX - got);
+		assert_true(m <= 512);
+	}
+	assert_memory_equal(world.sent, world.got, TLS_RECORD_MAX);
+	duo_fini(&d);
+}
+
+/* Rather than lose the rest in silence. */
+static void small_fragments_without_room_end_the_connection(void **)
+{
+	struct duo d;
+	size_t n = 77;
+
+	open_small(&d);
+	d.to_client.limit = 2000;
+	assert_int_equal(tls_conn_write(d.conn, world.sent, TLS_RECORD_MAX, &n), -EPROTO);
+	assert_int_equal(n, 77);
+	assert_int_equal(tls_conn_write(d.conn, world.sent, 1, &n), -EPROTO);
+	duo_fini(&d);
+}
+
+static void a_write_takes_a_record_at_most(void **)
+{
+	struct duo d;
+	size_t n = 0;
+
+	open_duo(&d, TLS1_3_VERSION, NULL);
+	assert_int_equal(tls_conn_write(d.conn, world.sent, 20000, &n), 0);
+	assert_int_equal(n, TLS_RECORD_MAX);
 	duo_fini(&d);
 }
 
@@ -396,7 +438,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_mebibyte_passes_both_ways_through_tiny_queues),
 		cmocka_unit_test(a_send_queue_of_one_byte_is_enough),
-		cmocka_unit_test(small_fragments_are_kept_to),
+		cmocka_unit_test(small_fragments_fit_into_the_room_that_is_asked_for),
+		cmocka_unit_test(small_fragments_without_room_end_the_connection),
+		cmocka_unit_test(a_write_takes_a_record_at_most),
 		cmocka_unit_test(with_room_all_is_taken_and_without_nothing),
 		cmocka_unit_test(pending_tells_of_bytes_inside),
 		cmocka_unit_test(close_notify_is_a_clean_end),
