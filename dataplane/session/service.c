@@ -32,9 +32,9 @@ struct tls_wants {
 
 static bool is_revoked(void *user, uint8_t ems, const struct cert_serial *serial)
 {
-	const struct session_worker *sw = user;
+	const struct service_names *names = user;
 
-	return snap_is_revoked(&sw->view, ems, serial);
+	return snap_is_revoked(&names->sw->view, ems, serial);
 }
 
 /* The certificate at config index <idx>, once; returns its place in <w>. */
@@ -148,6 +148,7 @@ static int make_tls(struct session_worker *sw, struct service *svc,
 	if (w == NULL || names == NULL)
 		goto free_wants;
 	names->refs = 1;
+	names->sw = sw;
 	w->sw = sw;
 	w->ap = ap;
 	rc = want_cert(w, ap->certificate);

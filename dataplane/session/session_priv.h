@@ -78,6 +78,7 @@ struct service_name {
 };
 
 struct service_names {
+	const struct session_worker *sw;
 	uint32_t refs;
 	uint32_t nb;
 	struct service_name name[SESSION_MAX_NAMES];

@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# shellcheck shell=bash
+#
+# The whole product between a client and a server, for functional tests: source it in place of
+# lib.sh. The two namespaces are joined by the data plane alone:
+#
+#	client 192.0.2.1 --- wan 192.0.2.10 [data plane] lan 198.51.100.1 --- server 198.51.100.20
+#
+# emsim, control plane and data plane run outside of them. The access proxy is 192.0.2.10:9043.
+# shellcheck source=tests/func/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+EMSIM=$BUILD/tests/emsim/emsim
+CTL=$BUILD/controlplane/cli/tagwardenctl
+API=$DIR/api.sock
+EMS=$DIR/ems
+TRAFFIC=$DIR/traffic.log
+# Not root once they run, nor each other: any ids serve.
+CP_USER=64001:64000
+DP_USER=64002:64000
+# Tests and demo change these before stack_up.
+POLICIES=${POLICIES:-'[{"id": 17, "name": "ZTNA-webserver-allow", "access_proxies": ["ZTNA-webserver"],
+  "tags": {"any": ["FortiAD", "Low-Risk"]}, "action": "accept", "log": "all"}]'}
+WORKERS=${WORKERS:-'[1]'}
+GATEWAYS=${GATEWAYS:-'[{"id": 1, "url_map": "/", "service": "http", "ldb_method": "round-robin",
+  "real_servers": [{"id": 1, "address": "198.51.100.20", "port": 8080}]}]'}
+VHOSTS=${VHOSTS:-'[]'}
+EMPTY_CERT=${EMPTY_CERT:-block}
+EXTRA=${EXTRA:-}
+OUT_OF_SYNC=${OUT_OF_SYNC:-180}
+
+ems()
+{
+	local command=$1
+	shift
+	"$EMSIM" "$command" --dir "$EMS" "$@"
+}
+
+start_ems()
+{
+	mkdir -p "$EMS"
+	ems serve --port "${EMS_PORT:-0}" "$@" >"$DIR/ems.log" 2>&1 || fail "emsim does not start"
+	PID[ems]=$(cat "$EMS/emsim.pid")
+	EMS_PORT=$(cat "$EMS/emsim.port")
+	# The control plane reads these as its own user, after it has let go of root.
+	chgrp 64000 "$EMS" "$EMS"/gateway.key "$EMS"/web.key 2>/dev/null
+	chmod 0750 "$EMS"
+	return 0
+}
+
+write_config()
+{
+	cat >"$DIR/tagwarden.json" <<END
+{
+  "dataplane": {"workers": $WORKERS, "idle": "adaptive", "hugepages": "off",
+                "max_connections": 4096, "memory_mib": 512},
+  "interfaces": [
+    {"name": "wan", "device": "net_tap0,iface=$T-w", "addresses": ["192.0.2.10/24"], "role": "wan"},
+    {"name": "lan", "device": "net_tap1,iface=$T-l", "addresses": ["198.51.100.1/24"], "role": "lan"}
+  ],
+  "routes": [{"prefix": "0.0.0.0/0", "via": "192.0.2.1"}],
+  "ems": [
+    {"id": 1, "name": "emstest", "server": "127.0.0.1", "https_port": $EMS_PORT,
+     "verifying_ca": "ems/ems-ca.pem", "certificate": "ems/gateway.pem", "key": "ems/gateway.key",
+     "serial_number": "FCTEMS8823005021", "out_of_sync_threshold": $OUT_OF_SYNC,
+     "call_timeout": 5}
+  ],
+  "gateway": {"serial_number": "FPXVULTM24000083", "vdom": "root"},
+  "certificates": [{"name": "web", "certificate": "ems/web.pem", "key": "ems/web.key"}],
+  "access_proxies": [
+    {"name": "ZTNA-webserver", "interface": "wan", "address": "192.0.2.10", "port": 9043,
+     "certificate": "web", "client_cert": true, "empty_cert_action": "$EMPTY_CERT",
+     "virtual_hosts": $VHOSTS, "api_gateways": $GATEWAYS}
+  ],
+  "policies": $POLICIES,
+  ${EXTRA:+$EXTRA,}
+  "log": {"traffic": {"path": "traffic.log", "format": "keyvalue"}},
+  "api": {"unix": "$API"}
+}
+END
+}
+
+# The folder is shared by two users of one group: only the control plane writes in it.
+own_dir()
+{
+	mkdir -p "$DIR/state"
+	chown 64001:64000 "$DIR" "$DIR/state"
+	chmod 0755 "$DIR"
+}
+
+start_controlplane()
+{
+	spawn controlplane "$BUILD/controlplane/tagwarden-controlplane" --config "$DIR/tagwarden.json" \
+		--shm "$SHM" --state-dir "$DIR/state" --user "$CP_USER" --log-level info
+	wait_for 20 api /api/v1/status || fail "the control plane does not answer"
+}
+
+api()
+{
+	curl -sf --max-time 10 --unix-socket "$API" "http://localhost$1" "${@:2}"
+}
+
+ems_is_synced()
+{
+	api /api/v1/ems | jq -e '.ems[0].synced' >/dev/null
+}
+
+start_nginx()
+{
+	mkdir -p "$DIR/www" "$DIR/nginx"
+	echo "hello from the real server" >"$DIR/www/index.html"
+	cat >"$DIR/nginx.conf" <<END
+daemon off;
+worker_processes 1;
+pid $DIR/nginx.pid;
+error_log $DIR/nginx-error.log;
+events { worker_connections 1024; }
+http {
+  access_log $DIR/nginx-access.log;
+  client_body_temp_path $DIR/nginx; proxy_temp_path $DIR/nginx; fastcgi_temp_path $DIR/nginx;
+  uwsgi_temp_path $DIR/nginx; scgi_temp_path $DIR/nginx;
+  client_max_body_size 0; dav_methods PUT; create_full_put_path on; sendfile on;
+  keepalive_requests 1000000;
+  server {
+    listen 198.51.100.20:8080;
+    root $DIR/www;
+    location /headers {
+      default_type text/plain;
+      return 200 "host=\$http_host xff=\$http_x_forwarded_for uid=\$http_x_tagwarden_device_uid ems=\$http_x_tagwarden_ems evil=\$http_x_tagwarden_evil\n";
+    }
+  }
+}
+END
+	chmod -R 0777 "$DIR/www" "$DIR/nginx"
+	spawn nginx ip netns exec "$T-server" nginx -c "$DIR/nginx.conf" -e "$DIR/nginx-error.log"
+	wait_for 5 in_ns server curl -sf http://198.51.100.20:8080/ || fail "nginx does not answer"
+}
+
+# The kernel ends of the taps: once at the start, and again when the data plane was restarted,
+# since a tap goes with the process that made it.
+plug()
+{
+	take_tap "$T-w" client 192.0.2.1/24
+	take_tap "$T-l" server 198.51.100.20/24
+	ip -n "$T-server" route replace default via 198.51.100.1
+}
+
+stack_up()
+{
+	need_root
+	need_tap
+	need nginx curl jq ethtool openssl
+	ns_add client
+	ns_add server
+	"$EMSIM" init --dir "$EMS" >/dev/null || fail "emsim init"
+	ems make-server-cert --name web --host 192.0.2.10 >/dev/null || fail "no server certificate"
+	start_ems
+	write_config
+	own_dir
+	start_controlplane
+	start_dataplane --user "$DP_USER"
+	plug
+	start_nginx
+	wait_for 20 ems_is_synced || fail "no synchronisation with EMS"
+}
+
+# add_device ARGUMENT...: its UID; the certificate is in $EMS/devices/UID.pem.
+add_device()
+{
+	ems add --print uid "$@"
+}
+
+# as UID CURL-ARGUMENT...: curl with that device's certificate, from the client's side.
+as()
+{
+	local uid=$1
+	shift
+	in_ns client curl -sS --max-time ${MAX_TIME:-60} --cacert "$EMS/web-ca.pem" \
+		--cert "$EMS/devices/$uid.pem" --key "$EMS/devices/$uid.key" "$@"
+}
+
+PROXY=https://192.0.2.10:9043
+
+# expect_status CODE UID CURL-ARGUMENT...
+expect_status()
+{
+	local want=$1 got
+	shift
+	got=$(as "$1" -o "$DIR/body" -w '%{http_code}' "${@:2}") || return 1
+	[ "$got" = "$want" ] || {
+		echo "status $got, wanted $want"
+		cat "$DIR/body"
+		return 1
+	}
+}
+
+device_is_known()
+{
+	api "/api/v1/devices/$1" | jq -e '.tags != null and .registered' >/dev/null
+}
