@@ -204,6 +204,11 @@ void session_end(struct session *s, bool is_reset)
 
 void session_step(struct session *s)
 {
+	/* A record that found no buffers half-way goes before anything new; errors show up below. */
+	if (s->tls != NULL)
+		(void)tls_conn_flush(s->tls);
+	if (s->back != NULL && s->back->tls != NULL)
+		(void)tls_conn_flush(s->back->tls);
 	switch ((enum session_state)s->state) {
 	case SESSION_HANDSHAKE:
 		if (front_handshake(s))

@@ -15,7 +15,7 @@ before=$(wc -l <"$DIR/nginx-access.log")
 
 step "a tag is missing: 403" expect_status 403 "$DEV" "$PROXY/secret?token=hunter2"
 step "code 065 is on the page" grep -q 065 "$DIR/body"
-for word in Low-Risk FortiAD both ZTNA-webserver 17; do
+for word in Low-Risk FortiAD both ZTNA-webserver policy; do
 	refute "the page does not tell $word" grep -q -- "$word" "$DIR/body"
 done
 step "as JSON when asked for" as "$DEV" -H 'Accept: application/json' -o "$DIR/json" "$PROXY/"
