@@ -16,7 +16,6 @@
 #include <string.h>
 
 #define DIGIT_MASK (WHEEL_SLOTS - 1)
-#define MAX_AHEAD ((UINT64_C(1) << (WHEEL_BITS * WHEEL_LEVELS)) - 1)
 
 void wheel_init(struct wheel *w, uint64_t now_us)
 {
@@ -42,13 +41,7 @@ static void place(struct wheel *w, struct wheel_timer *t)
 	}
 	unsigned level = (63 - (unsigned)__builtin_clzll(t->tick ^ w->cur)) / WHEEL_BITS;
 
-	/* The carry of an addition can reach a digit beyond the top level: park it at the end. */
-	if (level >= WHEEL_LEVELS) {
-		level = WHEEL_LEVELS - 1;
-		t->slot = DIGIT_MASK;
-	} else {
-		t->slot = (t->tick >> (level * WHEEL_BITS)) & DIGIT_MASK;
-	}
+	t->slot = (t->tick >> (level * WHEEL_BITS)) & DIGIT_MASK;
 	t->level = (uint8_t)level;
 	w->occupied[level] |= UINT64_C(1) << t->slot;
 	link_at(&w->slots[level][t->slot], t);
@@ -73,8 +66,6 @@ void wheel_arm(struct wheel *w, struct wheel_timer *t, uint64_t deadline_us)
 	/* Rounded up: a timer must not fire early. */
 	t->tick = (deadline_us >> WHEEL_TICK_SHIFT) +
 		  ((deadline_us & ((1u << WHEEL_TICK_SHIFT) - 1)) != 0);
-	if (t->tick > w->cur && t->tick - w->cur > MAX_AHEAD)
-		t->tick = w->cur + MAX_AHEAD;
 	place(w, t);
 }
 
@@ -98,16 +89,12 @@ static bool next_slot(const struct wheel *w, uint64_t *ret_tick, unsigned *ret_l
 		uint64_t after =
 			digit == DIGIT_MASK ? 0 : w->occupied[l] & (~UINT64_C(0) << (digit + 1));
 
-		/* Parked timers may sit in the slot of cur's own digit at the top. */
-		if (l == WHEEL_LEVELS - 1 && after == 0)
-			after = w->occupied[l];
 		if (after == 0)
 			continue;
 		unsigned slot = (unsigned)__builtin_ctzll(after);
 		uint64_t base = w->cur >> (l * WHEEL_BITS) & ~(uint64_t)DIGIT_MASK;
-		uint64_t tick = (base | slot) << (l * WHEEL_BITS);
 
-		*ret_tick = tick > w->cur ? tick : w->cur + 1;
+		*ret_tick = (base | slot) << (l * WHEEL_BITS);
 		*ret_level = l;
 		*ret_slot = slot;
 		return true;

@@ -19,7 +19,7 @@
 #define WHEEL_TICK_SHIFT 8 /* one tick is 256 us */
 #define WHEEL_BITS 6
 #define WHEEL_SLOTS (1u << WHEEL_BITS)
-#define WHEEL_LEVELS 6 /* 2^36 ticks: deadlines more than half a year away fire at that */
+#define WHEEL_LEVELS 10 /* 60 bits of ticks: every 64-bit deadline has a slot */
 
 struct wheel_timer {
 	struct wheel_timer *next;
