@@ -97,7 +97,8 @@ void decide_again(struct session *s, uint64_t notified_us)
 		request_begin(s);
 		return;
 	}
-	if (!s->is_accepted) /* nothing granted that could be withdrawn; requests are decided anyway */
+	/* Nothing granted that could be withdrawn; requests are decided anyway. */
+	if (!s->is_accepted)
 		return;
 	session_count(s->sw, OUTCOME_SESSION_REDECIDED);
 	s->facts.is_existing = true;
