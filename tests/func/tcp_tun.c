@@ -306,7 +306,7 @@ static int open_tun(const char *name)
 
 	if (fd < 0)
 		die("/dev/net/tun");
-	strncpy(ifr.ifr_name, name, IFNAMSIZ - 1);
+	memcpy(ifr.ifr_name, name, strnlen(name, IFNAMSIZ - 1));
 	if (ioctl(fd, TUNSETIFF, &ifr) < 0)
 		die("TUNSETIFF");
 	return fd;
