@@ -238,6 +238,15 @@ static void wait_for_pull(struct session *s)
 	evidence_row(s);
 }
 
+static bool take_gateway(struct session *s, const struct route *route)
+{
+	if (route->gateway == NULL)
+		return false;
+	s->x.gateway = route->gateway_idx;
+	s->x.gateway_id = route->gateway->id;
+	return true;
+}
+
 /* Choose a server of the gateway and get a connection to it. False: there is none left. */
 static bool lend(struct session *s)
 {
@@ -377,10 +386,7 @@ void request_begin(struct session *s)
 			       why);
 		return;
 	}
-	if (route.gateway != NULL) {
-		s->x.gateway = route.gateway_idx;
-		s->x.gateway_id = route.gateway->id;
-	}
+	(void)take_gateway(s, &route);
 	s->facts.is_existing = s->is_accepted;
 	decide_now(s, &s->verdict);
 	s->verdict.device = NULL; /* lives no longer than this loop iteration */
@@ -494,10 +500,11 @@ void request_retry(struct session *s, enum outcome why)
 	s->back = NULL;
 	session_buf_put(sw, &s->from);
 	s->state = SESSION_CONNECT;
+	/* Routed anew: the configuration may have changed since, and gateways their places. */
 	if (goes_on && parse_again(s) && s->listener->service != NULL &&
 	    route_find(sw, s->listener->service, tls_conn_sni(s->tls), &sw->head, &route, &bad) ==
 		    0 &&
-	    lend(s)) {
+	    take_gateway(s, &route) && lend(s)) {
 		session_count(sw, why); /* of the attempt that failed */
 		if (s->back->state == UPSTREAM_BUSY)
 			send_request(s, route.path);

@@ -323,40 +323,41 @@ static int make_services(struct session_worker *sw, struct service *services, ui
 	return rc;
 }
 
+static void free_services(struct service *services, uint32_t nb)
+{
+	for (uint32_t i = 0; i < nb; i++)
+		service_fini(&services[i]);
+	free(services);
+}
+
 int service_adopt(struct session_worker *sw, const struct snap_view *view)
 {
-	const uint32_t nb = view->config->proxies.count;
-	struct service *old = sw->services;
-	const uint32_t nb_old = sw->nb_services;
+	uint32_t nb = view->config->proxies.count;
 	uint32_t *rr = calloc(view->config->nb_health + 1, sizeof(*rr));
 	struct service *services = calloc(nb + 1, sizeof(*services));
+	int rc = -ENOMEM;
 
-	if (services == NULL || rr == NULL) {
-		free(services);
-		free(rr);
-		return -ENOMEM;
-	}
+	upstream_flush(sw->upstream, sw->now_us);
+	/* Old services with the new tables would decide for the wrong proxy: then rather none. */
+	if (services == NULL || rr == NULL)
+		nb = 0;
+	else
+		rc = make_services(sw, services, nb);
+	if (nb == 0)
+		for (uint32_t i = 0; i < SESSION_MAX_PROXIES; i++)
+			sw->listener[i].is_seen = false;
+	retire_listeners(sw);
+	free_services(sw->services, sw->nb_services);
 	free(sw->round_robin);
 	sw->round_robin = rr;
-	sw->nb_round_robin = view->config->nb_health;
-	upstream_flush(sw->upstream, sw->now_us);
-
-	const int rc = make_services(sw, services, nb);
-
 	sw->services = services;
 	sw->nb_services = nb;
-	retire_listeners(sw);
-	for (uint32_t i = 0; i < nb_old; i++)
-		service_fini(&old[i]);
-	free(old);
-	return rc;
+	return nb == 0 && view->config->proxies.count == 0 ? 0 : rc;
 }
 
 void service_free_all(struct session_worker *sw)
 {
-	for (uint32_t i = 0; i < sw->nb_services; i++)
-		service_fini(&sw->services[i]);
-	free(sw->services);
+	free_services(sw->services, sw->nb_services);
 	sw->services = NULL;
 	sw->nb_services = 0;
 	hs_free_scratch(sw->scratch);

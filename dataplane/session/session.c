@@ -270,6 +270,27 @@ static void on_ready(struct session_worker *sw, struct tcp_conn *c, uint32_t eve
 		session_step(s);
 }
 
+/* Nothing moved for too long. Who was it that kept the others waiting? */
+static void on_exchange_deadline(struct session *s)
+{
+	const bool is_upload = !s->x.req_done && s->in == NULL;
+	const enum outcome why = is_upload            ? OUTCOME_HTTP_TIMEOUT
+				 : !front_has_room(s) ? OUTCOME_CLIENT_STALLED
+						      : OUTCOME_UPSTREAM_TIMEOUT;
+
+	if (!s->x.res_started && why == OUTCOME_UPSTREAM_TIMEOUT) {
+		request_retry(s, why);
+		return;
+	}
+	if (!s->x.res_started && is_upload) {
+		request_refuse(s, 408, why);
+		return;
+	}
+	session_count(s->sw, why);
+	evidence_request(s, why, 0, 0);
+	session_end(s, true);
+}
+
 /* The session's time is up: what that means depends on what it waited for. */
 static void on_deadline(struct session *s)
 {
@@ -293,13 +314,7 @@ static void on_deadline(struct session *s)
 		request_begin(s);
 		break;
 	case SESSION_EXCHANGE:
-		if (!s->x.res_started) {
-			request_retry(s, OUTCOME_UPSTREAM_TIMEOUT);
-			break;
-		}
-		session_count(sw, OUTCOME_UPSTREAM_TIMEOUT);
-		evidence_request(s, OUTCOME_UPSTREAM_TIMEOUT, 0, 0);
-		session_end(s, true);
+		on_exchange_deadline(s);
 		break;
 	case SESSION_CONNECT: /* its own timer is the connection's; this one waits for a buffer */
 		session_arm(s, sw->view.config->upstream_ms * 1000ull);

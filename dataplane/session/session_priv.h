@@ -200,7 +200,6 @@ struct session_worker {
 	uint32_t nb_services;
 	struct hs_scratch *scratch;
 	uint32_t *round_robin; /* by health index: also current weights */
-	uint32_t nb_round_robin;
 
 	struct session *session; /* pool */
 	struct session_list unused, live;
