@@ -21,6 +21,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define SNAPSHOT_CAP_MIN (1ull << 30) /* a few million devices */
+
 static_assert(SECRETS_SLOTS == SNAP_MAX_KEYS, "snap_check() bounds key_slot by the latter");
 
 int shm_open_dir(const char *dir)
@@ -48,6 +50,24 @@ int shm_map(int fd, size_t len, bool is_writer, void **ret)
 	if (p == MAP_FAILED)
 		return -errno;
 	*ret = p;
+	return 0;
+}
+
+int shm_map_snapshot(struct shm *shm, int fd, bool is_writer)
+{
+	size_t cap = SHM_SNAPSHOT_CAP;
+	void *p;
+	int rc = shm_map(fd, cap, is_writer, &p);
+
+	/* Where address space is short (a limit, valgrind) a smaller file must do. */
+	while (rc < 0 && cap > SNAPSHOT_CAP_MIN) {
+		cap /= 2;
+		rc = shm_map(fd, cap, is_writer, &p);
+	}
+	if (rc < 0)
+		return rc;
+	shm->snapshot = p;
+	shm->snapshot_cap = cap;
 	return 0;
 }
 
@@ -113,12 +133,10 @@ static int make_dir(const char *dir, const struct shm_owner *o)
 static int map_own_files(struct shm *shm, int snapshot_fd, int rdv_fd, int secrets_fd)
 {
 	void *p;
-	int rc = shm_map(snapshot_fd, SHM_SNAPSHOT_CAP, true, &p);
+	int rc = shm_map_snapshot(shm, snapshot_fd, true);
 
 	if (rc < 0)
 		return rc;
-	shm->snapshot = p;
-	shm->snapshot_cap = SHM_SNAPSHOT_CAP;
 	rc = shm_map(rdv_fd, sizeof(struct rdv), true, &p);
 	if (rc < 0)
 		return rc;

@@ -9,37 +9,34 @@
 #include <unistd.h>
 
 static int map_named(const struct shm *shm, const char *name, size_t min_len, size_t map_len,
-		     bool is_writer, void **ret, int *ret_fd)
+		     bool is_writer, void **ret)
 {
 	int fd = openat(shm->dirfd, name, (is_writer ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NOFOLLOW);
 
 	if (fd < 0)
 		return -errno;
 	int rc = shm_has_len(fd, min_len) ? shm_map(fd, map_len, is_writer, ret) : -EPROTO;
-	if (rc < 0 || ret_fd == NULL)
-		close(fd);
-	else
-		*ret_fd = fd;
+	close(fd);
 	return rc;
 }
 
 static int attach_files(struct shm *shm)
 {
 	void *p;
-	int rc = map_named(shm, SHM_FILE_RDV, sizeof(struct rdv), sizeof(struct rdv), true, &p,
-			   NULL);
+	int rc = map_named(shm, SHM_FILE_RDV, sizeof(struct rdv), sizeof(struct rdv), true, &p);
 
 	if (rc < 0)
 		return rc;
 	shm->rdv = p;
-	rc = map_named(shm, SHM_FILE_SNAPSHOT, SNAP_PAGE, SHM_SNAPSHOT_CAP, false, &p,
-		       &shm->snapshot_fd);
+	int fd = openat(shm->dirfd, SHM_FILE_SNAPSHOT, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return -errno;
+	shm->snapshot_fd = fd;
+	rc = shm_has_len(fd, SNAP_PAGE) ? shm_map_snapshot(shm, fd, false) : -EPROTO;
 	if (rc < 0)
 		return rc;
-	shm->snapshot = p;
-	shm->snapshot_cap = SHM_SNAPSHOT_CAP;
 	rc = map_named(shm, SHM_FILE_SECRETS, sizeof(struct secrets), sizeof(struct secrets), false,
-		       &p, NULL);
+		       &p);
 	if (rc < 0)
 		return rc;
 	shm->secrets = p;
@@ -81,8 +78,7 @@ bool shm_is_stale(const struct shm *shm, const char *dir)
 	s.dirfd = shm_open_dir(dir);
 	if (s.dirfd < 0)
 		return false; /* nothing to attach to instead */
-	if (map_named(&s, SHM_FILE_RDV, sizeof(struct rdv), sizeof(struct rdv), false, &p, NULL) ==
-	    0) {
+	if (map_named(&s, SHM_FILE_RDV, sizeof(struct rdv), sizeof(struct rdv), false, &p) == 0) {
 		s.rdv = p;
 		is_stale = s.rdv->instance != shm->rdv->instance;
 	}

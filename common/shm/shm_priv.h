@@ -20,6 +20,8 @@ struct shm_owner {
 int shm_open_dir(const char *dir);
 [[nodiscard]] int shm_random(void *ret, size_t len);
 [[nodiscard]] int shm_map(int fd, size_t len, bool is_writer, void **ret);
+/* Map as much of SHM_SNAPSHOT_CAP as there is address space for. */
+[[nodiscard]] int shm_map_snapshot(struct shm *shm, int fd, bool is_writer);
 /* A new file of <len> zero bytes under the name <tmp>, open for writing. fd or -errno. */
 int shm_file_new(int dirfd, const char *tmp, const struct shm_owner *o, mode_t mode, size_t len);
 bool shm_has_len(int fd, size_t len);

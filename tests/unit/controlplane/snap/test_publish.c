@@ -14,6 +14,7 @@
 #include <time.h>
 
 #define GROUP 50u
+/* times GROUP is 100,000 */
 #define ROUNDS 2000u
 
 struct world {
@@ -469,7 +470,7 @@ static void a_killed_data_plane_holds_back_no_grace_period(void **)
 		for (;;)
 			pause();
 	}
-	while (atomic_load(&w.shm.rdv->dp_pid) == 0)
+	for (int i = 0; i < 2000 && atomic_load(&w.shm.rdv->dp_pid) == 0; i++)
 		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
 	publish_tick(w.p);
 	publish_status(w.p, &s);
