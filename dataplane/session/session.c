@@ -204,7 +204,7 @@ void session_end(struct session *s, bool is_reset)
 
 void session_step(struct session *s)
 {
-	/* A record that found no buffers half-way goes before anything new; errors show up below. */
+	/* A record that found no buffers half-way goes first; its errors show up below. */
 	if (s->tls != NULL)
 		(void)tls_conn_flush(s->tls);
 	if (s->back != NULL && s->back->tls != NULL)

@@ -3,6 +3,7 @@
 # What a policy does not let through is answered with the field's code, leaves the field's record,
 # and sends nothing to the real server.
 . "$(dirname "$0")/stack-lib.sh"
+# shellcheck disable=SC2034 # stack_up reads it
 POLICIES='[{"id": 17, "name": "both", "access_proxies": ["ZTNA-webserver"],
   "tags": {"all": ["FortiAD", "Low-Risk"]}, "action": "accept", "log": "all"}]'
 

@@ -3,6 +3,7 @@
 # Each process can be killed at any moment; without EMS access goes on for a while, and then not.
 # timeout: 180
 . "$(dirname "$0")/stack-lib.sh"
+# shellcheck disable=SC2034 # stack_up reads it
 OUT_OF_SYNC=10
 
 stack_up

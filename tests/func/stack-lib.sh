@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2120
 #
 # The whole product between a client and a server, for functional tests: source it in place of
 # lib.sh. The two namespaces are joined by the data plane alone:
