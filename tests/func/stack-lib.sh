@@ -145,6 +145,35 @@ plug()
 	ip -n "$T-server" route replace default via 198.51.100.1
 }
 
+# lossy_end INTERFACE NAMESPACE ADDRESS/LEN LINKEM-OPTION...: a link emulator and a veth between the
+# tap and its namespace. The veth takes the tap's address and MAC, so that the data plane need not
+# learn another one.
+lossy_end()
+{
+	local tap=$1 ns=$2 mac
+	mac=$(ip -j -n "$T-$ns" link show "$tap" | jq -r '.[0].address')
+	ip -n "$T-$ns" link set "$tap" netns "$T-mid" || return 1
+	ip -n "$T-mid" link add "$tap-v" address "$mac" type veth peer name "$tap-p" || return 1
+	ip -n "$T-mid" link set "$tap-v" netns "$T-$ns" || return 1
+	plain_link mid "$tap"
+	plain_link mid "$tap-p"
+	plain_link "$ns" "$tap-v"
+	ip -n "$T-mid" link set "$tap" up && ip -n "$T-mid" link set "$tap-p" up || return 1
+	ip -n "$T-$ns" addr add "$3" dev "$tap-v" && ip -n "$T-$ns" link set "$tap-v" up || return 1
+	spawn "linkem-$ns" ip netns exec "$T-mid" "$BUILD/tests/lib/linkem" "${@:4}" "$tap-p" "$tap"
+	wait_for 5 grep -q ready "$DIR/linkem-$ns.log"
+}
+
+# lossy_links LINKEM-OPTION...: both sides of the data plane.
+lossy_links()
+{
+	ns_add mid
+	in_ns mid sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1
+	lossy_end "$T-w" client 192.0.2.1/24 --seed "${SEED:-1}" "$@" &&
+		lossy_end "$T-l" server 198.51.100.20/24 --seed "$((${SEED:-1} + 1))" "$@" &&
+		ip -n "$T-server" route replace default via 198.51.100.1
+}
+
 stack_up()
 {
 	need_root
