@@ -39,7 +39,8 @@ static const char usage[] =
 	"  --config FILE     the configuration, one JSON document\n"
 	"  --shm DIR         where the two processes meet (" SHM_DEFAULT_DIR ")\n"
 	"  --state-dir DIR   where devices and cursors are kept (as the document says)\n"
-	"  --user WHO        what to become when started as root\n"
+	"  --user WHO        what to become when started as root (tagwarden-control, tagwarden);\n"
+	"                    root itself only when named here\n"
 	"  --log-level L     err, warn, notice, info or debug (notice)\n"
 	"  --syslog          log there too\n"
 	"  --check           validate the document, tell its errors, exit 0 or 1\n"
@@ -112,24 +113,40 @@ static bool find_user(const char *who, struct cp_options *o)
 	return is_found && (colon == NULL || find_group(colon + 1, strlen(colon + 1), &o->gid));
 }
 
+static bool choose_named_user(struct args *a)
+{
+	if (!find_user(a->user, &a->opt)) {
+		LOG(ERR, "no such user or group: %s", a->user);
+		return false;
+	}
+	if (a->opt.uid != 0)
+		return true;
+	/* The ids stay as they are, and files belong to who makes them. */
+	a->opt.uid = (uid_t)-1;
+	a->opt.gid = (gid_t)-1;
+	LOG(WARN, "staying root as --user says: whoever takes over this process has the machine");
+	return true;
+}
+
 static bool choose_user(struct args *a)
 {
 	a->opt.uid = (uid_t)-1;
 	a->opt.gid = (gid_t)-1;
-	if (a->user != NULL) {
-		if (find_user(a->user, &a->opt))
-			return true;
-		LOG(ERR, "no such user or group: %s", a->user);
-		return false;
-	}
+	if (a->user != NULL)
+		return choose_named_user(a);
 	if (geteuid() != 0)
 		return true;
 	for (size_t i = 0; i < sizeof(default_users) / sizeof(default_users[0]); i++) {
 		if (find_user(default_users[i], &a->opt))
 			return true;
 	}
-	LOG(WARN, "running as root: no user %s, and no --user", default_users[0]);
-	return true;
+	LOG(ERR,
+	    "not going to run as root, and there is no user %s: make it with systemd-sysusers and "
+	    "config/systemd/tagwarden.sysusers.conf, or name another with --user UID:GID, or "
+	    "insist "
+	    "with --user root",
+	    default_users[0]);
+	return false;
 }
 
 /* ---- options ---- */
@@ -245,7 +262,8 @@ int main(int argc, char **argv)
 	if (status >= 0)
 		return status;
 	log_init("tagwarden-controlplane", a.level, a.is_syslog);
-	if (!choose_user(&a))
+	/* A check reads files and ends; who it is makes no difference. */
+	if (!a.is_check && !choose_user(&a))
 		return 1;
 	struct config *cfg = load(a.opt.config_path);
 	if (cfg == NULL)

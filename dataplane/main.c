@@ -37,11 +37,11 @@ static const struct step {
 	void (*fini)(void);
 } steps[] = {
 	{"pin", privilege_pin, NULL},
+	{"user", dataplane_choose_user, NULL},
 	{"attach", dataplane_attach, dataplane_detach},
 	{"snapshot", dataplane_read_snapshot, NULL},
 	{"eal", dataplane_start_eal, dataplane_stop_eal},
 	{"ports", dataplane_open_io, dataplane_close_io},
-	{"user", dataplane_choose_user, NULL},
 	{"feedback", dataplane_make_feedback, NULL},
 	{"workers", dataplane_make_workers, dataplane_free_workers},
 	{"privileges", dataplane_drop_privileges, NULL},
@@ -138,7 +138,9 @@ static void usage(FILE *f)
 		"\n"
 		"  --shm DIR          where the two processes meet (" SHM_DEFAULT_DIR ")\n"
 		"  --user USER        become USER, USER:GROUP or UID:GID once ports are open\n"
-		"                     (" DATAPLANE_USER " when started as root and there is one)\n"
+		"                     (" DATAPLANE_USER
+		" when started as root; root itself only when\n"
+		"                     named here)\n"
 		"  --wait SECONDS     give up when no snapshot appears in that time (never)\n"
 		"  --log-level LEVEL  err, warn, notice, info or debug (notice)\n"
 		"  --help, --version\n"

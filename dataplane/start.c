@@ -276,22 +276,26 @@ void dataplane_close_io(void)
 
 int dataplane_choose_user(void)
 {
-	const char *user = dp.user;
+	const char *user = dp.user == NULL ? DATAPLANE_USER : dp.user;
 	int rc;
 
-	if (user == NULL) {
-		if (geteuid() != 0)
-			return 0;
-		user = DATAPLANE_USER;
-	}
+	if (dp.user == NULL && geteuid() != 0)
+		return 0;
 	rc = privilege_parse(user, &dp.privilege);
-	dp.has_privilege = rc == 0;
-	if (rc < 0 && dp.user != NULL) {
+	if (rc < 0 && dp.user == NULL)
+		LOG(ERR,
+		    "not going to run as root, and there is no user %s: make it with "
+		    "systemd-sysusers and config/systemd/tagwarden.sysusers.conf, or name another "
+		    "with --user UID:GID, or insist with --user root",
+		    user);
+	else if (rc < 0)
 		LOG(ERR, "no such user user=%s", user);
-		return rc;
-	}
 	if (rc < 0)
-		LOG(WARN, "staying root: there is no user %s, and --user names no other", user);
+		return rc;
+	dp.has_privilege = dp.privilege.uid != 0;
+	if (!dp.has_privilege)
+		LOG(WARN, "staying root as --user says: whoever takes over the packet path has "
+			  "the machine");
 	return 0;
 }
 

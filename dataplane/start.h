@@ -50,6 +50,8 @@ void dataplane_sleep_ms(unsigned ms);
  * Each returns 0, or -errno having logged why. What is in one row is made by the first and unmade
  * by the second.
  */
+/* Who to become later; refuses to stay root unless the command line insists. */
+[[nodiscard]] int dataplane_choose_user(void);
 [[nodiscard]] int dataplane_attach(void);
 void dataplane_detach(void);
 [[nodiscard]] int dataplane_read_snapshot(void);
@@ -57,7 +59,6 @@ void dataplane_detach(void);
 void dataplane_stop_eal(void);
 [[nodiscard]] int dataplane_open_io(void);
 void dataplane_close_io(void);
-[[nodiscard]] int dataplane_choose_user(void);
 [[nodiscard]] int dataplane_make_feedback(void);
 [[nodiscard]] int dataplane_make_workers(void);
 void dataplane_free_workers(void);

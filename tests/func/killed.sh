@@ -31,7 +31,7 @@ served()
 step "and taken back" wait_for 5 served
 
 stop dataplane KILL
-start_dataplane --user "$DP_USER"
+start_dataplane
 plug
 step "the data plane comes back and serves" wait_for 5 served
 

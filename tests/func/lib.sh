@@ -8,6 +8,7 @@
 #	DIR        a folder of the test's own; logs of what spawn() started are in it
 #	SHM        where the planes under test meet
 #	BUILD, TOP the build folder and the tree, absolute
+#	DP_USER    what the data plane becomes
 #
 # A test is a script of steps: `step WORDS COMMAND...` runs one and ends the test when it fails.
 # Exit 77 means skipped. With PAUSE=1 a failed test waits for Enter before it cleans up.
@@ -18,8 +19,11 @@ BUILD=$(readlink -f "${BUILD:-$TOP/build}")
 T=tw$$
 DIR=$(mktemp -d "/tmp/$T.XXXXXX") || exit 1
 SHM=/dev/shm/$T
+# Not root once it runs; its group may read what the control plane, or who plays it, shares.
+DP_USER=64002:64000
 declare -A PID=()
 NAMESPACES=()
+LINKS=()
 
 skip()
 {
@@ -155,13 +159,28 @@ take_tap()
 	ip -n "$T-$2" link set "$1" up || fail "cannot set $1 up"
 }
 
+# add_veth OUTER NAMESPACE INNER ADDRESS/LEN: a link whose outer end is a port of the data plane.
+add_veth()
+{
+	ip link add "$1" type veth peer name "$3" netns "$T-$2" || skip "no veth here"
+	ethtool -K "$1" tx off rx off tso off gso off gro off sg off >/dev/null 2>&1
+	plain_link "$2" "$3"
+	# The kernel should not speak on a link that is not its own.
+	sysctl -qw "net.ipv6.conf.$1.disable_ipv6=1"
+	ip link set "$1" up
+	ip -n "$T-$2" addr add "$4" dev "$3"
+	ip -n "$T-$2" link set "$3" up
+	LINKS+=("$1")
+}
+
 # start_dataplane ARGUMENT...: and wait until its workers run.
 start_dataplane()
 {
 	# A line of this start, not of one before it.
 	local lines
 	lines=$(grep -c ' running ' "$DIR/dataplane.log" 2>/dev/null)
-	spawn dataplane "$BUILD/dataplane/tagwarden-dataplane" --shm "$SHM" --wait 20 "$@"
+	spawn dataplane "$BUILD/dataplane/tagwarden-dataplane" --shm "$SHM" --wait 20 \
+		--user "$DP_USER" "$@"
 	wait_for 20 dataplane_is_up "${lines:-0}" || fail "the data plane does not run"
 }
 
@@ -174,13 +193,13 @@ dataplane_is_up()
 # start_mksnap ARGUMENT...: a stand-in for the control plane, see tests/lib/mksnap.c.
 start_mksnap()
 {
-	spawn mksnap "$BUILD/tests/lib/mksnap" --shm "$SHM" "$@"
+	spawn mksnap "$BUILD/tests/lib/mksnap" --shm "$SHM" --group "${DP_USER#*:}" "$@"
 	wait_for 5 test -e "$SHM/rendezvous" || fail "no shared memory"
 }
 
 cleanup()
 {
-	local status=$? pid ns
+	local status=$? pid ns link
 	trap - EXIT INT TERM
 	for pid in "${PID[@]}"; do
 		kill "$pid" 2>/dev/null
@@ -192,6 +211,9 @@ cleanup()
 		done
 		kill -KILL "$pid" 2>/dev/null
 		wait "$pid" 2>/dev/null
+	done
+	for link in "${LINKS[@]}"; do
+		ip link del "$link" 2>/dev/null
 	done
 	for ns in "${NAMESPACES[@]}"; do
 		ip netns del "$ns" 2>/dev/null

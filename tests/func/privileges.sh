@@ -21,5 +21,20 @@ for word in "Uid:65534:65534:65534:65534" "Gid:65534:65534:65534:65534" "Groups:
 	[ "$other" -eq 0 ] || fail "${word%%:*} is not $word in $other threads"
 	echo "ok: $word"
 done
-refute "a user that is not there" "$BUILD/dataplane/tagwarden-dataplane" --shm "$DIR/none" \
-	--user no-such-user-here --wait 0
+
+# refused NAME "WORDS" COMMAND...: it does not start, and says why.
+refused()
+{
+	local name=$1 words=$2
+	shift 2
+	refute "$name" "$@"
+	grep -q -- "$words" "$DIR/step.out" || fail "$name: it does not say $words"
+}
+DP=$BUILD/dataplane/tagwarden-dataplane
+refused "a user that is not there" "no such user" "$DP" --shm "$DIR/none" --wait 0 \
+	--user no-such-user-here
+if ! getent passwd tagwarden-data >/dev/null; then
+	refused "the data plane refuses to stay root" "insist with --user root" \
+		"$DP" --shm "$DIR/none" --wait 0
+fi
+refused "unless told to, and says so" "staying root" "$DP" --shm "$DIR/none" --wait 0 --user root

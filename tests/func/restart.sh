@@ -19,7 +19,8 @@ lladdr()
 }
 before=$(lladdr)
 
-refute "a second data plane is refused" "$BUILD/dataplane/tagwarden-dataplane" --shm "$SHM" --wait 1
+refute "a second data plane is refused" "$BUILD/dataplane/tagwarden-dataplane" --shm "$SHM" --wait 1 \
+	--user "$DP_USER"
 step "the first goes on" in_ns client ping -c 1 -W 2 192.0.2.10
 
 stop dataplane KILL

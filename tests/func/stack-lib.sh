@@ -15,13 +15,16 @@ CTL=$BUILD/controlplane/cli/tagwardenctl
 API=$DIR/api.sock
 EMS=$DIR/ems
 TRAFFIC=$DIR/traffic.log
-# Not root once they run, nor each other: any ids serve.
-CP_USER=64001:64000
-DP_USER=64002:64000
+# Not root once they run, nor each other: any ids serve, in one group.
+CP_USER=64001:${DP_USER#*:}
 # Tests and demo change these before stack_up.
 POLICIES=${POLICIES:-'[{"id": 17, "name": "ZTNA-webserver-allow", "access_proxies": ["ZTNA-webserver"],
   "tags": {"any": ["FortiAD", "Low-Risk"]}, "action": "accept", "log": "all"}]'}
 WORKERS=${WORKERS:-'[1]'}
+# The ports. Other than taps: cable() makes the links before, plug() after the data plane started.
+WAN_DEVICE=${WAN_DEVICE:-net_tap0,iface=$T-w}
+LAN_DEVICE=${LAN_DEVICE:-net_tap1,iface=$T-l}
+HUGEPAGES=${HUGEPAGES:-off}
 GATEWAYS=${GATEWAYS:-'[{"id": 1, "url_map": "/", "service": "http", "ldb_method": "round-robin",
   "real_servers": [{"id": 1, "address": "198.51.100.20", "port": 8080}]}]'}
 VHOSTS=${VHOSTS:-'[]'}
@@ -52,11 +55,11 @@ write_config()
 {
 	cat >"$DIR/tagwarden.json" <<END
 {
-  "dataplane": {"workers": $WORKERS, "idle": "adaptive", "hugepages": "off",
+  "dataplane": {"workers": $WORKERS, "idle": "adaptive", "hugepages": "$HUGEPAGES",
                 "max_connections": 4096, "memory_mib": 512},
   "interfaces": [
-    {"name": "wan", "device": "net_tap0,iface=$T-w", "addresses": ["192.0.2.10/24"], "role": "wan"},
-    {"name": "lan", "device": "net_tap1,iface=$T-l", "addresses": ["198.51.100.1/24"], "role": "lan"}
+    {"name": "wan", "device": "$WAN_DEVICE", "addresses": ["192.0.2.10/24"], "role": "wan"},
+    {"name": "lan", "device": "$LAN_DEVICE", "addresses": ["198.51.100.1/24"], "role": "lan"}
   ],
   "routes": [{"prefix": "0.0.0.0/0", "via": "192.0.2.1"}],
   "ems": [
@@ -136,6 +139,11 @@ END
 	wait_for 5 in_ns server curl -sf http://198.51.100.20:8080/ || fail "nginx does not answer"
 }
 
+cable()
+{
+	:
+}
+
 # The kernel ends of the taps: once at the start, and again when the data plane was restarted,
 # since a tap goes with the process that made it.
 plug()
@@ -187,7 +195,8 @@ stack_up()
 	write_config
 	own_dir
 	start_controlplane
-	start_dataplane --user "$DP_USER"
+	cable
+	start_dataplane
 	plug
 	start_nginx
 	wait_for 20 ems_is_synced || fail "no synchronisation with EMS"

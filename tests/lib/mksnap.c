@@ -6,7 +6,8 @@
  * the heartbeat going until it is killed. On SIGHUP it publishes the same configuration again, as
  * a new version.
  *
- *	mksnap --shm DIR [--workers 0,1] [--memory MIB] [--idle poll]
+ *	mksnap --shm DIR [--group GID] [--workers 0,1] [--memory MIB] [--idle poll]
+ *	       [--hugepages on|off|auto]
  *	       --if NAME ADDR/LEN VLAN DEVICE ... [--route ADDR/LEN VIA] ...
  */
 
@@ -26,6 +27,8 @@
 
 struct args {
 	const char *dir;
+	gid_t gid; /* of the directory and its files; -1: our own */
+	enum snap_hugepages hugepages;
 	uint16_t workers[SNAP_MAX_WORKERS];
 	uint32_t nb_workers;
 	uint32_t memory_mib;
@@ -96,13 +99,30 @@ static struct snap_prefix parse_prefix(const char *s)
 	return p;
 }
 
+static enum snap_hugepages parse_huge(const char *s)
+{
+	if (strcmp(s, "on") == 0)
+		return SNAP_HUGE_ON;
+	return strcmp(s, "auto") == 0 ? SNAP_HUGE_AUTO : SNAP_HUGE_OFF;
+}
+
 static struct args parse(int argc, char **argv)
 {
-	struct args a = {.nb_workers = 1, .memory_mib = 128, .max_connections = 1000};
+	struct args a = {
+		.nb_workers = 1,
+		.memory_mib = 128,
+		.max_connections = 1000,
+		.gid = (gid_t)-1,
+		.hugepages = SNAP_HUGE_OFF,
+	};
 
 	for (int i = 1; i < argc; i++) {
 		if (strcmp(argv[i], "--shm") == 0 && i + 1 < argc) {
 			a.dir = argv[++i];
+		} else if (strcmp(argv[i], "--group") == 0 && i + 1 < argc) {
+			a.gid = number_of(argv[++i]);
+		} else if (strcmp(argv[i], "--hugepages") == 0 && i + 1 < argc) {
+			a.hugepages = parse_huge(argv[++i]);
 		} else if (strcmp(argv[i], "--workers") == 0 && i + 1 < argc) {
 			parse_workers(&a, argv[++i]);
 		} else if (strcmp(argv[i], "--memory") == 0 && i + 1 < argc) {
@@ -159,7 +179,7 @@ static void fill(struct snap_arena *ar, const struct args *a)
 	c->max_connections = a->max_connections;
 	c->memory_mib = a->memory_mib;
 	c->idle = a->is_poll ? SNAP_IDLE_POLL : SNAP_IDLE_ADAPTIVE;
-	c->hugepages = SNAP_HUGE_OFF;
+	c->hugepages = (uint8_t)a->hugepages;
 	c->dataplane_fingerprint = 1;
 	c->handshake_ms = c->head_ms = c->upstream_connect_ms = 10000;
 	c->idle_ms = c->upstream_ms = 60000;
@@ -212,7 +232,7 @@ int main(int argc, char **argv)
 
 	sigaction(SIGHUP, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
-	if (shm_create(&shm, a.dir, (uid_t)-1, (gid_t)-1, &is_resumed) < 0)
+	if (shm_create(&shm, a.dir, (uid_t)-1, a.gid, &is_resumed) < 0)
 		die("cannot make the directory");
 
 	const struct snap_build_ops ops = {grow, publish, is_done, &shm};
