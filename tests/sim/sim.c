@@ -8,6 +8,10 @@
  *  (2) nothing stood still for longer than a timeout may take;
  *  (3) every buffer is back and no connection is left.
  *
+ * Some seeds strip options from SYNs, so that there is no SACK, timestamp or scaling; in some a
+ * side aborts half-way, where (1) does not hold but (2) and (3) do; in some a stack's pool is empty
+ * now and then.
+ *
  *	sim --seeds 300          seeds 0 .. 299
  *	sim --seed 17            that one again, with its parameters printed
  *	sim --bulk MIB           one transfer down a path with 2 % loss, and the time it took
@@ -17,8 +21,10 @@
 #include "tcp/tcp.h"
 #include "tests/lib/eal_test.h"
 
+#include <rte_ip.h>
 #include <rte_mbuf.h>
 #include <rte_mempool.h>
+#include <rte_tcp.h>
 
 #include <getopt.h>
 #include <inttypes.h>
@@ -27,6 +33,7 @@
 
 #define LINK_CAP 16384u
 #define MAX_FLOWS 4u
+#define TX_POOL 4095u
 #define SIM_LIMIT_US (UINT64_C(3600) * 1000000)
 
 static uint64_t rng_state;
@@ -59,6 +66,7 @@ struct path {
 	uint64_t reorder_us; /* what a reordered packet waits longer */
 	uint64_t ns_per_byte;
 	uint64_t queue_us; /* longer waiting means drop */
+	bool strips_options;
 };
 
 struct packet {
@@ -124,6 +132,20 @@ static void corrupt(struct rte_mbuf *m)
 	*p ^= (uint8_t)(1u << rnd() % 8);
 }
 
+/* As some middle boxes do: a SYN keeps its MSS alone. */
+static void strip_options(struct rte_mbuf *m)
+{
+	struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(m, struct rte_ipv4_hdr *);
+	struct rte_tcp_hdr *th = (void *)(ip + 1);
+	uint8_t *p = (uint8_t *)(th + 1);
+
+	if (!(th->tcp_flags & RTE_TCP_SYN_FLAG))
+		return;
+	memset(p + 4, 1, (size_t)(th->data_off >> 4) * 4 - 24);
+	th->cksum = 0;
+	th->cksum = rte_ipv4_udptcp_cksum(ip, th);
+}
+
 static void link_deliver_later(struct link *l, const struct rte_mbuf *m, uint64_t at_us)
 {
 	if (l->nb == LINK_CAP)
@@ -133,6 +155,8 @@ static void link_deliver_later(struct link *l, const struct rte_mbuf *m, uint64_
 	if (copy == NULL)
 		return; /* as a queue overflow */
 	copy->ol_flags = 0;
+	if (l->path.strips_options)
+		strip_options(copy);
 	if (rnd_hit(l->path.corrupt_ppm))
 		corrupt(copy);
 	heap_push(l, (struct packet){at_us, l->order++, copy});
@@ -171,7 +195,9 @@ struct flow_end {
 	uint64_t to_recv, recvd;
 	uint64_t read_at_us; /* a slow reader rests until then */
 	uint32_t read_pause_us;
+	uint64_t abort_at; /* bytes read, after which this end aborts; UINT64_MAX: never */
 	bool is_shut, is_done, has_seen_eof;
+	bool is_broken; /* one of the two ends aborted */
 	uint8_t salt;
 };
 
@@ -180,6 +206,10 @@ struct side {
 	struct rte_mempool *pool;
 	struct link out;
 	struct flow_end ends[MAX_FLOWS];
+	/* the pool runs dry and recovers at <drought_at_us>, when that is not 0 */
+	struct rte_mbuf *drained[TX_POOL];
+	uint32_t nb_drained;
+	uint64_t drought_at_us;
 };
 
 struct sim {
@@ -258,12 +288,31 @@ static void end_read(struct sim *s, struct flow_end *e, uint8_t peer_salt)
 	}
 }
 
+static void end_abort(struct sim *s, struct flow_end *e, struct flow_end *peer)
+{
+	tcp_abort(e->conn, s->now_us);
+	e->conn = NULL;
+	e->is_done = true;
+	e->is_broken = true;
+	peer->is_broken = true;
+	/* It may never come to be accepted. */
+	if (peer->conn == NULL)
+		peer->is_done = true;
+	s->progress++;
+}
+
 static void end_run(struct sim *s, unsigned side, uint32_t i)
 {
 	struct flow_end *e = &s->side[side].ends[i];
 
 	if (e->conn == NULL)
 		return;
+	if (tcp_conn_error(e->conn) != 0 && e->is_broken) {
+		tcp_close(e->conn, s->now_us);
+		e->conn = NULL;
+		e->is_done = true;
+		return;
+	}
 	if (tcp_conn_error(e->conn) != 0) {
 		fail(s, "a connection died");
 		if (s->is_verbose)
@@ -276,6 +325,10 @@ static void end_run(struct sim *s, unsigned side, uint32_t i)
 		return;
 	end_write(s, e);
 	end_read(s, e, s->side[!side].ends[i].salt);
+	if (e->recvd >= e->abort_at) {
+		end_abort(s, e, &s->side[!side].ends[i]);
+		return;
+	}
 	if (e->is_shut && e->has_seen_eof) {
 		tcp_close(e->conn, s->now_us);
 		e->conn = NULL;
@@ -290,10 +343,16 @@ static void side_accept(struct sim *s, struct side *b)
 	while ((c = tcp_accept(b->st)) != NULL) {
 		const uint32_t i = tcp_conn_tuple(c)->remote_port - 40000u;
 
-		if (i >= s->nb_flows || b->ends[i].conn != NULL || b->ends[i].is_done)
+		if (i < s->nb_flows && b->ends[i].is_broken) {
+			tcp_abort(c, s->now_us);
+			continue;
+		}
+		if (i >= s->nb_flows || b->ends[i].conn != NULL || b->ends[i].is_done) {
 			fail(s, "accepted what nobody opened");
-		else
-			b->ends[i].conn = c;
+			continue;
+		}
+		b->ends[i].conn = c;
+		tcp_conn_set_keepalive(c, 60);
 	}
 }
 
@@ -320,6 +379,8 @@ static uint64_t next_event(const struct sim *s)
 		const uint64_t t = tcp_next_deadline(a->st);
 
 		next = t < next ? t : next;
+		if (a->drought_at_us != 0 && a->drought_at_us < next)
+			next = a->drought_at_us;
 		if (a->out.nb > 0 && a->out.heap[0].at_us < next)
 			next = a->out.heap[0].at_us;
 		for (uint32_t k = 0; k < s->nb_flows; k++) {
@@ -332,12 +393,31 @@ static uint64_t next_event(const struct sim *s)
 	return next;
 }
 
+/* The pool runs dry, for a while. */
+static void drought(struct sim *s, struct side *a)
+{
+	if (a->drought_at_us == 0 || s->now_us < a->drought_at_us)
+		return;
+	if (a->nb_drained > 0) {
+		rte_pktmbuf_free_bulk(a->drained, a->nb_drained);
+		a->nb_drained = 0;
+		a->drought_at_us = s->now_us + rnd_in(10000, 500000);
+		return;
+	}
+	const uint32_t left = (uint32_t)rnd_in(0, 8);
+
+	while (rte_mempool_avail_count(a->pool) > left)
+		a->drained[a->nb_drained++] = rte_pktmbuf_alloc(a->pool);
+	a->drought_at_us = s->now_us + rnd_in(1000, 50000);
+}
+
 static void step(struct sim *s)
 {
 	for (unsigned i = 0; i < 2; i++) {
 		struct side *a = &s->side[i], *b = &s->side[!i];
 		uint32_t events;
 
+		drought(s, a);
 		while (b->out.nb > 0 && b->out.heap[0].at_us <= s->now_us)
 			tcp_input(a->st, heap_pop(&b->out), s->now_us);
 		tcp_tick(a->st, s->now_us);
@@ -386,8 +466,13 @@ static void run(struct sim *s)
 static void settle(struct sim *s)
 {
 	for (unsigned i = 0; i < 2; i++) {
-		while (s->side[i].out.nb > 0)
-			rte_pktmbuf_free(heap_pop(&s->side[i].out));
+		struct side *a = &s->side[i];
+
+		while (a->out.nb > 0)
+			rte_pktmbuf_free(heap_pop(&a->out));
+		if (a->nb_drained > 0)
+			rte_pktmbuf_free_bulk(a->drained, a->nb_drained);
+		a->nb_drained = 0;
 	}
 	s->now_us += UINT64_C(61) * 1000000;
 	for (unsigned i = 0; i < 2; i++) {
@@ -432,6 +517,7 @@ static struct path path_from_seed(void)
 		p.corrupt_ppm = (uint32_t)rnd_in(0, 20000);
 	if (rnd() % 4 == 0)
 		p.jitter_us = rnd_in(1, p.delay_us);
+	p.strips_options = rnd() % 8 == 0;
 	return p;
 }
 
@@ -459,7 +545,7 @@ static struct ip_addr addr_of(unsigned side)
 	return ip_addr_from_v4(rte_cpu_to_be_32(0xc0000201 + side));
 }
 
-static void open_flows(struct sim *s, uint64_t max_bytes)
+static void open_flows(struct sim *s, uint64_t max_bytes, bool is_rough)
 {
 	const struct ip_addr b = addr_of(1);
 
@@ -475,17 +561,23 @@ static void open_flows(struct sim *s, uint64_t max_bytes)
 		y->to_send = x->to_recv = rnd() % 4 == 0 ? rnd() % 2000 : rnd() % max_bytes;
 		if (rnd() % 8 == 0)
 			y->read_pause_us = (uint32_t)rnd_in(100, 5000);
+		x->abort_at = y->abort_at = UINT64_MAX;
+		if (is_rough && rnd() % 3 == 0)
+			*(rnd() % 2 != 0 ? &x->abort_at : &y->abort_at) = rnd() % max_bytes;
 		if (tcp_connect(s->side[0].st, &t, s->now_us, &x->conn) < 0)
 			fail(s, "cannot connect");
+		else
+			tcp_conn_set_keepalive(x->conn, 60);
 	}
 }
 
 static void print_path(const char *name, const struct path *p)
 {
 	printf("  %s: delay %" PRIu64 " us, jitter %" PRIu64 ", loss %u ppm, dup %u, reorder %u"
-	       " by %" PRIu64 " us, corrupt %u, %" PRIu64 " ns/byte, queue %" PRIu64 " us\n",
+	       " by %" PRIu64 " us, corrupt %u, %" PRIu64 " ns/byte, queue %" PRIu64 " us%s\n",
 	       name, p->delay_us, p->jitter_us, p->loss_ppm, p->dup_ppm, p->reorder_ppm,
-	       p->reorder_us, p->corrupt_ppm, p->ns_per_byte, p->queue_us);
+	       p->reorder_us, p->corrupt_ppm, p->ns_per_byte, p->queue_us,
+	       p->strips_options ? ", strips options" : "");
 }
 
 static struct rte_mempool *make_pool(const char *name, unsigned n)
@@ -507,8 +599,8 @@ static struct sim *the_sim(void)
 
 	if (rx_pool == NULL) {
 		rx_pool = make_pool("rx", 12287);
-		pools[0] = make_pool("tx0", 4095);
-		pools[1] = make_pool("tx1", 4095);
+		pools[0] = make_pool("tx0", TX_POOL);
+		pools[1] = make_pool("tx1", TX_POOL);
 	}
 	s = (struct sim){0};
 	s.side[0].pool = pools[0];
@@ -548,9 +640,14 @@ static int run_seed(uint64_t seed, bool is_verbose)
 		const struct tcp_params p = params_from_seed(s->side[i].pool);
 
 		s->side[i].out.path = path_from_seed();
+		/* Only the SYN: a reply that loses them would leave two minds about scaling. */
+		if (i == 1)
+			s->side[i].out.path.strips_options = false;
 		s->side[i].st = tcp_stack_new(&p);
 		if (s->side[i].st == NULL)
 			return 1;
+		if (rnd() % 16 == 0)
+			s->side[i].drought_at_us = s->now_us + rnd_in(1, 200000);
 		if (is_verbose) {
 			print_path(i == 0 ? "there" : "back ", &s->side[i].out.path);
 			printf("  mss %u, rcv_buf %u, snd_buf %u, backlog %u\n", p.mss, p.rcv_buf,
@@ -560,7 +657,7 @@ static int run_seed(uint64_t seed, bool is_verbose)
 	s->nb_flows = (uint32_t)rnd_in(1, MAX_FLOWS);
 	const uint64_t start = s->now_us;
 
-	open_flows(s, 300000);
+	open_flows(s, 300000, rnd() % 4 == 0);
 	run(s);
 	if (is_verbose)
 		printf("  %u flows, %" PRIu64 " bytes in %.3f s\n", s->nb_flows, s->progress,
@@ -598,7 +695,7 @@ static int run_bulk(uint64_t mib, uint32_t loss_ppm)
 		s->side[i].out.path = p;
 		s->side[i].st = tcp_stack_new(&q);
 	}
-	open_flows(s, 1);
+	open_flows(s, 1, false);
 	struct flow_end *x = &s->side[0].ends[0], *y = &s->side[1].ends[0];
 
 	x->to_send = y->to_recv = mib << 20;

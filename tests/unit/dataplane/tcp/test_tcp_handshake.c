@@ -118,7 +118,7 @@ static void impossible_flags_are_dropped(void **state)
 static void malformed_headers_are_dropped(void **state)
 {
 	SCRIPT;
-	uint8_t pkt[60] = {0x45, 0, 0, 44, [8] = 64, 6, [12] = 198, 51, 100, 1, 192, 0, 2, 1};
+	uint8_t pkt[256] = {0x45, 0, 0, 44, [8] = 64, 6, [12] = 198, 51, 100, 1, 192, 0, 2, 1};
 
 	pkt[21] = 1;
 	pkt[23] = LOCAL_PORT;
