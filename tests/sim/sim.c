@@ -14,7 +14,9 @@
  *
  *	sim --seeds 300          seeds 0 .. 299
  *	sim --seed 17            that one again, with its parameters printed
- *	sim --bulk MIB           one transfer down a path with 2 % loss, and the time it took
+ *	sim --bulk MIB           one transfer down a path with 2 % loss, 2 % reordering and 1 %
+ *	                         duplication (--loss PPM changes all three), and the time it took;
+ *	                         --limit-s SECONDS fails when that was longer
  */
 
 #include "base/wheel.h"
@@ -628,6 +630,9 @@ static int finish(struct sim *s)
 	return 1;
 }
 
+/* Which seed took longest in its own time: where to look for what the engine does badly. */
+static uint64_t slowest_us, slowest_seed;
+
 static int run_seed(uint64_t seed, bool is_verbose)
 {
 	struct sim *s = the_sim();
@@ -659,6 +664,10 @@ static int run_seed(uint64_t seed, bool is_verbose)
 
 	open_flows(s, 300000, rnd() % 4 == 0);
 	run(s);
+	if (s->now_us - start > slowest_us) {
+		slowest_us = s->now_us - start;
+		slowest_seed = seed;
+	}
 	if (is_verbose)
 		printf("  %u flows, %" PRIu64 " bytes in %.3f s\n", s->nb_flows, s->progress,
 		       (double)(s->now_us - start) / 1e6);
@@ -666,7 +675,7 @@ static int run_seed(uint64_t seed, bool is_verbose)
 }
 
 /* One flow of <mib> each way over the demo's path, or a clean one. */
-static int run_bulk(uint64_t mib, uint32_t loss_ppm)
+static int run_bulk(uint64_t mib, uint32_t loss_ppm, uint64_t limit_s)
 {
 	struct sim *s = the_sim();
 	const struct path p = {
@@ -701,6 +710,8 @@ static int run_bulk(uint64_t mib, uint32_t loss_ppm)
 	x->to_send = y->to_recv = mib << 20;
 	y->to_send = x->to_recv = 0;
 	run(s);
+	if (limit_s != 0 && s->now_us > limit_s * 1000000)
+		fail(s, "too slow");
 	printf("%" PRIu64 " MiB at %.1f %% loss: %.3f s simulated\n", mib, loss_ppm / 1e4,
 	       (double)s->now_us / 1e6);
 	return finish(s);
@@ -709,13 +720,11 @@ static int run_bulk(uint64_t mib, uint32_t loss_ppm)
 int main(int argc, char **argv)
 {
 	static const struct option longs[] = {
-		{"seeds", required_argument, NULL, 'n'},
-		{"seed", required_argument, NULL, 's'},
-		{"bulk", required_argument, NULL, 'b'},
-		{"loss", required_argument, NULL, 'l'},
-		{0},
+		{"seeds", required_argument, NULL, 'n'},   {"seed", required_argument, NULL, 's'},
+		{"bulk", required_argument, NULL, 'b'},    {"loss", required_argument, NULL, 'l'},
+		{"limit-s", required_argument, NULL, 't'}, {0},
 	};
-	uint64_t first = 0, count = 300, bulk = 0, loss = 20000;
+	uint64_t first = 0, count = 300, bulk = 0, loss = 20000, limit_s = 0;
 	bool is_verbose = false;
 	int opt, failed = 0;
 
@@ -730,14 +739,17 @@ int main(int argc, char **argv)
 			bulk = v;
 		else if (opt == 'l')
 			loss = v;
+		else if (opt == 't')
+			limit_s = v;
 		else
 			return 2;
 	}
 	eal_test_init_mem("96");
 	if (bulk != 0)
-		return run_bulk(bulk, (uint32_t)loss);
+		return run_bulk(bulk, (uint32_t)loss, limit_s);
 	for (uint64_t seed = first; seed < first + count; seed++)
 		failed += run_seed(seed, is_verbose);
-	printf("%" PRIu64 " seeds, %d failed\n", count, failed);
+	printf("%" PRIu64 " seeds, %d failed; the slowest, %" PRIu64 ", took %.0f s\n", count,
+	       failed, slowest_seed, (double)slowest_us / 1e6);
 	return failed != 0;
 }
