@@ -7,6 +7,7 @@
 #include "common/log/log.h"
 #include "common/snap/snap.h"
 #include "config/config.h"
+#include "logs/denials.h"
 #include "snap/publish.h"
 #include "state/state.h"
 
@@ -34,6 +35,7 @@ struct logs {
 	uint64_t size;
 	struct logs_counts counts;
 	struct loop_timer flush;
+	struct denials *denials;
 	uint64_t last_error_ms;
 	size_t len;
 	char buf[BUFFER];
@@ -205,14 +207,34 @@ static int64_t utc_offset(uint64_t time_us)
 	return localtime_r(&t, &tm) == NULL ? 0 : tm.tm_gmtoff;
 }
 
+/* Kept whether it is logged or not: this is what tells a request id's story. */
+static void keep_denial(struct cp *cp, const struct record *r, const struct names *n)
+{
+	struct denial d = {.r = *r};
+	struct state_device_core dev;
+
+	if ((r->flags & RECORD_F_HAS_DEVICE) && state_core_find(cp->state, &r->uid, &dev)) {
+		d.is_known = true;
+		d.ems_serial = dev.serial;
+	}
+	copy_slice(slice_str(n->proxy), d.proxy, sizeof(d.proxy));
+	copy_slice(slice_str(n->policy), d.policy, sizeof(d.policy));
+	denials_add(cp->logs->denials, &d);
+}
+
 static void on_record(struct cp *cp, const struct record *r)
 {
 	struct logs *lg = cp->logs;
+	const bool is_logged = (r->flags & RECORD_F_LOG) && lg->path[0] != '\0';
 	struct names n = {0};
 
-	if (r->kind != RECORD_TRAFFIC || !(r->flags & RECORD_F_LOG) || lg->path[0] == '\0')
+	if (r->kind != RECORD_TRAFFIC || (!is_logged && r->code == 0))
 		return;
 	look_up(cp, r, &n);
+	if (r->code != 0)
+		keep_denial(cp, r, &n);
+	if (!is_logged)
+		return;
 	look_up_tags(cp, r, &n);
 
 	const struct logs_traffic t = {
@@ -244,6 +266,11 @@ void logs_counts(const struct cp *cp, struct logs_counts *ret)
 	*ret = cp->logs != NULL ? cp->logs->counts : (struct logs_counts){0};
 }
 
+const struct denials *logs_denials(const struct cp *cp)
+{
+	return cp->logs != NULL ? cp->logs->denials : NULL;
+}
+
 static void set_path(struct logs *lg)
 {
 	const char *path = lg->cp->config->log.traffic_path;
@@ -261,6 +288,12 @@ static int init(struct cp *cp)
 	cp->logs = calloc(1, sizeof(*cp->logs));
 	if (cp->logs == NULL)
 		return -ENOMEM;
+	cp->logs->denials = denials_new();
+	if (cp->logs->denials == NULL) {
+		free(cp->logs);
+		cp->logs = NULL;
+		return -ENOMEM;
+	}
 	cp->logs->cp = cp;
 	cp->logs->fd = -1;
 	cp->on_record = on_record;
@@ -285,6 +318,7 @@ static void fini(struct cp *cp)
 	flush(lg);
 	if (lg->fd >= 0)
 		close(lg->fd);
+	denials_free(lg->denials);
 	free(lg);
 	cp->logs = NULL;
 }

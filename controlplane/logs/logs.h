@@ -41,3 +41,7 @@ struct logs_counts {
 	uint64_t written, failed, rotated;
 };
 void logs_counts(const struct cp *cp, struct logs_counts *ret);
+
+/* The latest denials; holder of the lock. NULL: the module does not run. */
+struct denials;
+const struct denials *logs_denials(const struct cp *cp);

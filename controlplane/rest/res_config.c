@@ -10,11 +10,12 @@
 static void post_reload(const struct rest_req *req, struct rest_res *res);
 static void post_validate(const struct rest_req *req, struct rest_res *res);
 
+/* Both read files and compile patterns: not under the lock, which cp_reload() takes itself. */
 const struct rest_route rest_config_routes[] = {
 	{REST_POST, "/api/v1/reload", post_reload,
-	 "read the document anew; one with errors changes nothing"},
+	 "read the document anew; one with errors changes nothing", true},
 	{REST_POST, "/api/v1/validate", post_validate,
-	 "check the document in the body, change nothing"},
+	 "check the document in the body, change nothing", true},
 	{0},
 };
 

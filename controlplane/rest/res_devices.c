@@ -80,6 +80,11 @@ static void get_devices(const struct rest_req *req, struct rest_res *res)
 	struct state_device d;
 	bool more = true;
 
+	if ((!by_tag && rest_has_query(req, "tag")) || (!by_uid && rest_has_query(req, "uid"))) {
+		json_decref(list);
+		rest_problem(res, 400, "tag or uid is not readable, or too long.");
+		return;
+	}
 	for (uint32_t n = 0; n < LOOK_MAX && json_array_size(list) < limit; n++) {
 		char uid[DEVICE_UID_STRLEN + 1];
 

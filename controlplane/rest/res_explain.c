@@ -90,14 +90,15 @@ static bool read_facts(const struct rest_req *req, const struct snap_view *v,
 
 	f->interface = ap[f->proxy].interface;
 	f->is_pulled = true;
-	if (rest_query(req, "source", text, sizeof(text)) &&
-	    ip_addr_parse(text, strlen(text), &f->source) < 0) {
+	if (rest_has_query(req, "source") && (!rest_query(req, "source", text, sizeof(text)) ||
+					      ip_addr_parse(text, strlen(text), &f->source) < 0)) {
 		rest_problem(res, 400, "source is no IP address.");
 		return false;
 	}
-	if (!rest_query(req, "uid", text, sizeof(text)))
+	if (!rest_has_query(req, "uid"))
 		return true;
-	if (device_uid_parse(text, strlen(text), &f->uid) < 0) {
+	if (!rest_query(req, "uid", text, sizeof(text)) ||
+	    device_uid_parse(text, strlen(text), &f->uid) < 0) {
 		rest_problem(res, 400, "A UID is 32 hex digits.");
 		return false;
 	}
@@ -107,8 +108,9 @@ static bool read_facts(const struct rest_req *req, const struct snap_view *v,
 		f->ems = dev->ems;
 		f->serial = dev->serial;
 	}
-	if (rest_query(req, "serial", text, sizeof(text)) &&
-	    cert_serial_parse(text, strlen(text), &f->serial) < 0) {
+	if (rest_has_query(req, "serial") &&
+	    (!rest_query(req, "serial", text, sizeof(text)) ||
+	     cert_serial_parse(text, strlen(text), &f->serial) < 0)) {
 		rest_problem(res, 400, "serial is 1 to 40 hex digits.");
 		return false;
 	}

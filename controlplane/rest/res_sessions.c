@@ -89,9 +89,10 @@ static void get_sessions(const struct rest_req *req, struct rest_res *res)
 	json_t *list = json_array();
 	char text[DEVICE_UID_STRLEN + 1];
 	struct device_uid uid;
-	const bool by_uid = rest_query(req, "uid", text, sizeof(text));
+	const bool by_uid = rest_has_query(req, "uid");
 
-	if (by_uid && device_uid_parse(text, strlen(text), &uid) < 0) {
+	if (by_uid && (!rest_query(req, "uid", text, sizeof(text)) ||
+		       device_uid_parse(text, strlen(text), &uid) < 0)) {
 		json_decref(list);
 		rest_problem(res, 400, "A UID is 32 hex digits.");
 		return;

@@ -49,6 +49,7 @@ struct pss {
 	size_t body_len;
 	char *out;
 	size_t out_len, out_off;
+	bool is_answered;
 };
 
 #define PEER_GROUPS 256
@@ -79,11 +80,14 @@ static bool is_allowed(const struct rest *rest, struct lws *wsi)
 	       (rest->gid != (gid_t)-1 && who.gid == rest->gid) || is_in_group(fd, rest->gid);
 }
 
+/* Between requests. <is_answered> stays: the end of a body may be told after the answer. */
 static void pss_reset(struct pss *p)
 {
+	const bool is_answered = p->is_answered;
+
 	free(p->body);
 	free(p->out);
-	*p = (struct pss){0};
+	*p = (struct pss){.is_answered = is_answered};
 }
 
 static int take_uri(struct lws *wsi, struct pss *p)
@@ -131,6 +135,7 @@ static int start_answer(struct lws *wsi, struct pss *p, struct rest_res *res)
 	unsigned char head[LWS_PRE + 1024];
 	unsigned char *at = head + LWS_PRE, *end = head + sizeof(head) - 1;
 
+	p->is_answered = true;
 	p->out = res->json != NULL ? json_dumps(res->json, JSON_INDENT(1) | JSON_PRESERVE_ORDER)
 				   : res->text;
 	json_decref(res->json);
@@ -152,6 +157,12 @@ static int run_request(struct rest *rest, struct lws *wsi, struct pss *p)
 {
 	struct rest_res res;
 
+	/*
+	 * lws tells the end of a body also of a request that was refused at its head, and of one
+	 * that announced no bytes: neither may run (again).
+	 */
+	if (p->is_answered)
+		return 0;
 	rest->nb_requests++;
 	rest_dispatch(rest->cp, p->method, p->path, p->query, slice_of(p->body, p->body_len), &res);
 	return start_answer(wsi, p, &res);
@@ -169,6 +180,7 @@ static int on_request(struct rest *rest, struct lws *wsi, struct pss *p)
 {
 	int rc;
 
+	p->is_answered = false;
 	pss_reset(p);
 	if (!is_allowed(rest, wsi)) {
 		rest->nb_refused++;

@@ -3,7 +3,7 @@
 /*
  * Resources: one file each, with a table of routes at its top. The router authenticates (peer
  * credentials of the unix socket, decided before any routing), finds the row, and calls its
- * handler under cp_lock. Handlers do bounded work and answer with JSON or text.
+ * handler under cp_lock, unless its row says otherwise. Handlers do bounded work and answer with JSON or text.
  */
 
 #pragma once
@@ -51,6 +51,7 @@ struct rest_route {
 	const char *path; /* a last segment "*" takes any */
 	rest_handler handler;
 	const char *summary; /* for the API document */
+	bool is_unlocked;    /* the handler takes the lock itself, or needs none */
 };
 
 /* Tables end with a row whose path is NULL. */
@@ -60,6 +61,7 @@ extern const struct rest_route rest_service_routes[];
 extern const struct rest_route rest_session_routes[];
 extern const struct rest_route rest_counter_routes[];
 extern const struct rest_route rest_config_routes[];
+extern const struct rest_route rest_denial_routes[];
 extern const struct rest_route rest_explain_routes[];
 extern const struct rest_route rest_ems_routes[];
 
@@ -73,6 +75,8 @@ void rest_problem(struct rest_res *res, int status, const char *detail);
  * Value of <key> in the query, percent-decoded, into <ret>. False: absent, or longer than <cap>.
  */
 bool rest_query(const struct rest_req *req, const char *key, char *ret, size_t cap);
+/* Is <key> there at all? A filter that is there but unreadable must not pass for none. */
+bool rest_has_query(const struct rest_req *req, const char *key);
 /* An unsigned number from the query, or <fallback>; at most <max>. */
 uint64_t rest_query_uint(const struct rest_req *req, const char *key, uint64_t fallback,
 			 uint64_t max);

@@ -9,8 +9,9 @@
 #include <time.h>
 
 static const struct rest_route *const tables[] = {
-	rest_status_routes,  rest_device_routes, rest_service_routes, rest_session_routes,
-	rest_counter_routes, rest_config_routes, rest_explain_routes, rest_ems_routes,
+	rest_status_routes,  rest_device_routes,  rest_service_routes,
+	rest_session_routes, rest_counter_routes, rest_config_routes,
+	rest_explain_routes, rest_ems_routes,     rest_denial_routes,
 };
 
 void rest_problem(struct rest_res *res, int status, const char *detail)
@@ -64,9 +65,11 @@ void rest_dispatch(struct cp *cp, enum rest_method method, const char *path, con
 				      : "No such resource. GET /api/v1 lists them all.");
 		return;
 	}
-	cp_lock(cp);
+	if (!r->is_unlocked)
+		cp_lock(cp);
 	r->handler(&req, res);
-	cp_unlock(cp);
+	if (!r->is_unlocked)
+		cp_unlock(cp);
 	if (res->status == 0)
 		res->status = res->json != NULL || res->text != NULL ? 200 : 204;
 }
@@ -104,7 +107,8 @@ static bool decode(const char *s, size_t len, char *ret, size_t cap)
 	return true;
 }
 
-bool rest_query(const struct rest_req *req, const char *key, char *ret, size_t cap)
+/* The raw value of <key>, of *<ret_len> bytes; NULL: it is not there. */
+static const char *find_query(const struct rest_req *req, const char *key, size_t *ret_len)
 {
 	const size_t klen = strlen(key);
 	const char *p = req->query;
@@ -112,13 +116,30 @@ bool rest_query(const struct rest_req *req, const char *key, char *ret, size_t c
 	while (*p != '\0') {
 		const size_t len = strcspn(p, "&");
 
-		if (len > klen && strncmp(p, key, klen) == 0 && p[klen] == '=')
-			return decode(p + klen + 1, len - klen - 1, ret, cap);
+		if (len > klen && strncmp(p, key, klen) == 0 && p[klen] == '=') {
+			*ret_len = len - klen - 1;
+			return p + klen + 1;
+		}
 		p += len;
 		if (*p == '&')
 			p++;
 	}
-	return false;
+	return NULL;
+}
+
+bool rest_query(const struct rest_req *req, const char *key, char *ret, size_t cap)
+{
+	size_t len;
+	const char *value = find_query(req, key, &len);
+
+	return value != NULL && decode(value, len, ret, cap);
+}
+
+bool rest_has_query(const struct rest_req *req, const char *key)
+{
+	size_t len;
+
+	return find_query(req, key, &len) != NULL;
 }
 
 uint64_t rest_query_uint(const struct rest_req *req, const char *key, uint64_t fallback,

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * The latest denials, kept so that an operator who is given a request id finds out what the
+ * client showed and what EMS knew at that moment. A ring in memory; older ones are in the log.
+ * Under cp_lock: the main thread adds, the REST thread reads.
+ */
+
+#pragma once
+
+#include "common/record/record_layout.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define DENIALS_CAP 1024u
+
+struct denial {
+	struct record r;
+	bool is_known;                 /* EMS had told of the device by then */
+	struct cert_serial ems_serial; /* as the control plane knew it then; zero: none */
+	char proxy[64];                /* "": the configuration had changed since */
+	char policy[64];
+};
+
+struct denials {
+	uint64_t nb; /* ever added */
+	struct denial ring[DENIALS_CAP];
+};
+
+/* Empty, or NULL when out of memory. */
+struct denials *denials_new(void);
+void denials_free(struct denials *d);
+void denials_add(struct denials *d, const struct denial *one);
+/* How many are kept now. */
+uint32_t denials_count(const struct denials *d);
+/* The <i>th latest, 0 being the last that came; NULL: not kept. */
+const struct denial *denials_get(const struct denials *d, uint32_t i);
