@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* Every command: its words, what it takes, its help, and who does it. */
+
+#include "cli/cli.h"
+#include "cli/handlers.h"
+
+#include <stddef.h>
+
+#define UID "4197282468E54B0080CA170C8536A596"
+
+const struct command cli_commands[] = {
+	{"show status", "", "", 0, 0, "processes, snapshot, workers, number of devices",
+	 "tagwardenctl show status", show_status},
+	{"show ems", "", "", 0, 0, "connectors: contact, verification, calls of every object",
+	 "tagwardenctl show ems", show_ems},
+	{"show devices", "", "tag=TAG uid=PREFIX limit=N", 0, 0,
+	 "devices that EMS told of, by tag or by the start of the UID",
+	 "tagwardenctl show devices --tag FortiAD --limit 20", show_devices},
+	{"show device", "UID", "", 1, 1,
+	 "all of one device: fields, tags and their age, routes, last certificate mismatch",
+	 "tagwardenctl show device " UID, show_device},
+	{"show tags", "", "", 0, 0, "tags with their kind and the number of devices",
+	 "tagwardenctl show tags", show_tags},
+	{"show services", "", "", 0, 0,
+	 "access proxies with virtual hosts, API gateways and real servers",
+	 "tagwardenctl show services", show_services},
+	{"show policies", "", "", 0, 0, "policies in the order of evaluation",
+	 "tagwardenctl show policies", show_policies},
+	{"show sessions", "", "uid=UID limit=N", 0, 0, "live sessions, of all devices or of one",
+	 "tagwardenctl show sessions --watch 2", show_sessions},
+	{"show denials", "", "uid=UID mismatch limit=N", 0, 0,
+	 "latest denials: the serial number that was shown beside EMS's",
+	 "tagwardenctl show denials --uid " UID, show_denials},
+	{"show counters", "", "all", 0, 0,
+	 "what packets, connections and requests ended in, by class",
+	 "tagwardenctl show counters --all", show_counters},
+	{"show histogram", "", "", 0, 0, "change-to-cut and request times: p50, p99, max",
+	 "tagwardenctl show histogram", show_histogram},
+	{"show interfaces", "", "", 0, 0, "ports with driver, MAC address, queues and offloads",
+	 "tagwardenctl show interfaces", show_interfaces},
+	{"show bugs", "", "", 0, 0, "counters that are zero unless something is wrong with us",
+	 "tagwardenctl show bugs", show_bugs},
+	{"explain", "[REQUEST-ID]", "uid=UID service=NAME source=IP serial=HEX", 0, 1,
+	 "why a request was denied, or what would be decided; every step",
+	 "tagwardenctl explain --uid " UID " --service intranet", explain},
+	{"kill session", "ID", "", 1, 1, "end a session now", "tagwardenctl kill session 2811",
+	 kill_session},
+	{"reload", "", "", 0, 0, "read the document anew; one with errors changes nothing",
+	 "tagwardenctl reload", document_reload},
+	{"check", "FILE", "", 1, 1, "let the server validate a document, and change nothing",
+	 "tagwardenctl check /etc/tagwarden/tagwarden.json", document_check},
+	{"ems pull", "", "", 0, 0, "pull every object from EMS now", "tagwardenctl ems pull",
+	 ems_pull},
+	{"vpn connect", "UID IP", "interface=NAME", 2, 2, "tell EMS that a VPN user has come",
+	 "tagwardenctl vpn connect " UID " 192.0.2.20 --interface vpn0", vpn_connect},
+	{"vpn disconnect", "UID IP", "interface=NAME", 2, 2, "tell EMS that a VPN user has left",
+	 "tagwardenctl vpn disconnect " UID " 192.0.2.20 --interface vpn0", vpn_disconnect},
+	{"metrics", "", "", 0, 0, "all counters in the Prometheus text format",
+	 "tagwardenctl metrics", show_metrics},
+	{"version", "", "", 0, 0, "versions of this program and of the control plane",
+	 "tagwardenctl version", show_version},
+	{"diagnose endpoint record list", "[IP]", "", 0, 1,
+	 "endpoint records in the field's format", "tagwardenctl diagnose endpoint record list",
+	 diagnose_record_list},
+	{"diagnose test application fcnacd", "2|5|7|8", "", 1, 1,
+	 "2: EMS connections, 5: pull now, 7: devices, 8: routes; in the field's format",
+	 "tagwardenctl diagnose test application fcnacd 7", diagnose_fcnacd},
+	{"diagnose wad dev query-by uid", "UID EMS-SN TENANT", "", 3, 3,
+	 "a device as the proxy knows it, in the field's format",
+	 "tagwardenctl diagnose wad dev query-by uid " UID " FCTEMS8824093638 "
+	 "00000000000000000000000000000000",
+	 diagnose_query_by_uid},
+	{0},
+};

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* The configuration document: have the server read it anew, or check another one. */
+
+#include "cli/api.h"
+#include "cli/handlers.h"
+#include "cli/view.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DOCUMENT_MAX 65536u /* what the server takes in a body */
+
+static void print_list(const json_t *list, const char *what)
+{
+	json_t *e;
+	size_t i;
+
+	json_array_foreach(list, i, e)
+		printf("%s: %s%s%s\n", what, view_string(e, "path", ""),
+		       view_string(e, "path", "")[0] != 0 ? ": " : "", view_string(e, "text", "-"));
+}
+
+static int print_result(const struct cli *cli, int rc, const json_t *j, const char *good)
+{
+	if (rc != CLI_OK && rc != CLI_REFUSED)
+		return rc;
+	if (j == NULL)
+		return rc;
+	if (cli->is_json) {
+		(void)view_json(j);
+		return rc;
+	}
+	print_list(view_at(j, "errors"), "error");
+	print_list(view_at(j, "warnings"), "warning");
+	if (view_uint(j, "not_shown") > 0)
+		printf("and %llu more\n", (unsigned long long)view_uint(j, "not_shown"));
+	if (rc == CLI_OK)
+		printf("%s\n", good);
+	else
+		cli_complain("%s", view_string(j, "detail", "refused"));
+	return rc;
+}
+
+int document_reload(struct cli *cli)
+{
+	json_t *j;
+	int rc = api_check(cli, "/api/v1/reload", "", 0, &j);
+
+	rc = print_result(cli, rc, j, "The document is in force.");
+	json_decref(j);
+	return rc;
+}
+
+/* At most DOCUMENT_MAX bytes of <path>; "-" is standard input. */
+static int read_document(const char *path, char *buf, size_t *ret_len)
+{
+	FILE *f = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
+	int rc = CLI_OK;
+
+	if (f == NULL) {
+		cli_complain("%s: %s", path, strerror(errno));
+		return CLI_USAGE;
+	}
+	*ret_len = fread(buf, 1, DOCUMENT_MAX + 1, f);
+	if (ferror(f)) {
+		cli_complain("%s cannot be read", path);
+		rc = CLI_USAGE;
+	} else if (*ret_len > DOCUMENT_MAX) {
+		cli_complain("%s is larger than the server takes (%u bytes)\n"
+			     "tagwarden-controlplane --check reads it as a file.",
+			     path, DOCUMENT_MAX);
+		rc = CLI_USAGE;
+	}
+	if (f != stdin)
+		(void)fclose(f);
+	return rc;
+}
+
+int document_check(struct cli *cli)
+{
+	char *buf = malloc(DOCUMENT_MAX + 1);
+	json_t *j = NULL;
+	size_t len = 0;
+	int rc;
+
+	if (buf == NULL) {
+		cli_complain("out of memory");
+		return CLI_BAD_ANSWER;
+	}
+	rc = read_document(cli->arg[0], buf, &len);
+	if (rc == CLI_OK) {
+		rc = api_check(cli, "/api/v1/validate", buf, len, &j);
+		rc = print_result(cli, rc, j, "The document is in order.");
+	}
+	free(buf);
+	json_decref(j);
+	return rc;
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* What the rows of commands.c call. Each returns an enum cli_exit. */
+
+#pragma once
+
+#include "cli/cli.h"
+
+/* show.c */
+int show_status(struct cli *cli);
+int show_tags(struct cli *cli);
+int show_services(struct cli *cli);
+int show_policies(struct cli *cli);
+int show_interfaces(struct cli *cli);
+int show_metrics(struct cli *cli);
+int show_version(struct cli *cli);
+
+/* show_ems.c */
+int show_ems(struct cli *cli);
+int ems_pull(struct cli *cli);
+int vpn_connect(struct cli *cli);
+int vpn_disconnect(struct cli *cli);
+
+/* show_devices.c */
+int show_devices(struct cli *cli);
+int show_device(struct cli *cli);
+
+/* show_sessions.c */
+int show_sessions(struct cli *cli);
+int kill_session(struct cli *cli);
+
+/* show_counters.c */
+int show_counters(struct cli *cli);
+int show_histogram(struct cli *cli);
+int show_bugs(struct cli *cli);
+
+/* explain.c */
+int show_denials(struct cli *cli);
+int explain(struct cli *cli);
+
+/* document.c */
+int document_reload(struct cli *cli);
+int document_check(struct cli *cli);
+
+/* diagnose.c */
+int diagnose_record_list(struct cli *cli);
+int diagnose_fcnacd(struct cli *cli);
+int diagnose_query_by_uid(struct cli *cli);

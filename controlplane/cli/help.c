@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* Help on every level, from the table of commands. */
+
+#include "cli/cli.h"
+#include "cli/text.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void print_options(const char *list)
+{
+	while (*list != '\0') {
+		const size_t n = strcspn(list, " ");
+		const size_t key = strcspn(list, "= ");
+
+		printf(" [--%.*s", (int)key, list);
+		if (key < n)
+			printf(" %.*s", (int)(n - key - 1), list + key + 1);
+		printf("]");
+		list += n;
+		list += strspn(list, " ");
+	}
+}
+
+static void print_usage(const struct command *c)
+{
+	printf("tagwardenctl %s%s%s", c->words, c->args[0] != '\0' ? " " : "", c->args);
+	print_options(c->options);
+	printf("\n");
+}
+
+static void print_general(void)
+{
+	printf("\nGeneral options:\n"
+	       "  --json           print the server's JSON\n"
+	       "  --socket PATH    the API's socket; else $TAGWARDEN_SOCKET, else\n"
+	       "                   " CLI_SOCKET_DEFAULT "\n"
+	       "  --timeout SECONDS  how long to wait for an answer (10)\n"
+	       "  --watch SECONDS  show again and again\n"
+	       "  --help           this, for any command or its first words\n");
+}
+
+void cli_help_command(const struct command *c)
+{
+	printf("%s\n\nUsage: ", c->help);
+	print_usage(c);
+	printf("Example: %s\n", c->example);
+	print_general();
+}
+
+void cli_help_level(const char *words)
+{
+	const size_t len = strlen(words);
+
+	printf("Usage: tagwardenctl %s%s...\n\n", words, len > 0 ? " " : "COMMAND ");
+	for (const struct command *c = cli_commands; c->words != NULL; c++)
+		if (cli_begins_with(c, words, len))
+			printf("  %-36s %s\n", c->words, c->help);
+	printf("\nExamples:\n");
+	for (const struct command *c = cli_commands; c->words != NULL; c++)
+		if (cli_begins_with(c, words, len) && (len > 0 || strchr(c->example, '-') == NULL))
+			printf("  %s\n", c->example);
+	if (len == 0)
+		print_general();
+}
+
+/* Distance of the words that were typed from as many of the command's. */
+static unsigned distance(const struct command *c, const char *words)
+{
+	const char *a = words, *b = c->words;
+	unsigned sum = 0;
+
+	while (*a != '\0' && *b != '\0') {
+		const size_t na = strcspn(a, " "), nb = strcspn(b, " ");
+		char wa[33], wb[33];
+
+		if (na >= sizeof(wa) || nb >= sizeof(wb))
+			return 99;
+		(void)snprintf(wa, sizeof(wa), "%.*s", (int)na, a);
+		(void)snprintf(wb, sizeof(wb), "%.*s", (int)nb, b);
+		/* The start of a word is as good as the word. */
+		sum += nb > na && strncmp(wa, wb, na) == 0 ? 1 : text_distance(wa, wb);
+		a += na;
+		a += strspn(a, " ");
+		b += nb;
+		b += strspn(b, " ");
+	}
+	/* Words that are missing count little: they are what the suggestion adds. */
+	return sum * 2 + (*b != '\0');
+}
+
+#define SUGGEST_MAX 8u /* farther away is no suggestion */
+
+void cli_suggest(const char *words)
+{
+	unsigned best = SUGGEST_MAX;
+
+	for (const struct command *c = cli_commands; c->words != NULL; c++) {
+		const unsigned d = distance(c, words);
+
+		best = d < best ? d : best;
+	}
+	cli_complain("there is no command \"%s\"", words);
+	if (best == SUGGEST_MAX) {
+		(void)fprintf(stderr, "tagwardenctl --help lists all commands.\n");
+		return;
+	}
+	(void)fprintf(stderr, "Did you mean:\n");
+	for (const struct command *c = cli_commands; c->words != NULL; c++)
+		if (distance(c, words) == best)
+			(void)fprintf(stderr, "  tagwardenctl %s %s\n", c->words, c->args);
+}
+
+void cli_dump_commands(void)
+{
+	for (const struct command *c = cli_commands; c->words != NULL; c++)
+		printf("%s\t%s\t%s\t%s\t%s\n", c->words, c->args, c->options, c->help, c->example);
+}
