@@ -268,7 +268,7 @@ struct snap_gateway {
 	uint8_t verify_cert;     /* https: check the real server's certificate against server_ca */
 	struct snap_arr servers; /* struct snap_real_server */
 	struct snap_arr server_ca;   /* struct snap_str: DER */
-	struct snap_str server_name; /* https: SNI and name to verify; empty: the request's host */
+	struct snap_str server_name; /* https: SNI and name to verify; empty: http_host, else the address */
 };
 
 enum snap_url_map {

@@ -44,15 +44,16 @@ static void begin_exchange(struct session *s)
 		.start_us = s->sw->now_us,
 		.method = (uint8_t)h->method,
 		.minor = h->minor,
-		.is_keep_alive = h->is_keep_alive,
+		/* RFC 9112 9.3: a proxy keeps no connection with an HTTP/1.0 client. */
+		.is_keep_alive = h->is_keep_alive && h->minor > 0,
 		.has_expect = h->has_expect_continue,
 		.has_upgrade = h->has_upgrade,
-		.req_done = h->framing == H1_BODY_NONE,
 		.head_len = (uint32_t)h->len,
 		.client_in = h->len,
 	};
 	new_request_id(s->sw, x->request_id);
 	h1_body_init(&x->req_body, h);
+	x->req_done = x->req_body.is_done; /* none, or one of no bytes */
 	s->nb_requests++;
 	session_count(s->sw, OUTCOME_HTTP_REQUESTS);
 }
@@ -78,7 +79,8 @@ void request_next(struct session *s)
 {
 	s->state = SESSION_HEAD;
 	s->x.head_len = 0; /* that request is over: nothing may be read as its head any more */
-	session_arm(s, s->sw->view.config->idle_ms * 1000ull);
+	session_arm(s, (s->in != NULL ? s->sw->view.config->head_ms : s->sw->view.config->idle_ms) *
+			       1000ull);
 	evidence_row(s);
 	if (has_input(s) || stream_is_eof(tcp_conn_stream(s->tcp)))
 		session_again(s);
@@ -247,6 +249,16 @@ static bool take_gateway(struct session *s, const struct route *route)
 	return true;
 }
 
+/* Kept as a copy: the snapshot may be another when the connection is there. */
+static void take_http_host(struct session *s, const struct snap_real_server *rs)
+{
+	const struct slice host = snap_str(&s->sw->view, rs->http_host);
+
+	s->x.http_host_len = host.len <= SESSION_NAME_MAX ? (uint8_t)host.len : 0;
+	if (s->x.http_host_len > 0)
+		memcpy(s->x.http_host, host.ptr, host.len);
+}
+
 /* Choose a server of the gateway and get a connection to it. False: there is none left. */
 static bool lend(struct session *s)
 {
@@ -267,6 +279,7 @@ static bool lend(struct session *s)
 		s->x.server_addr = rs->address;
 		s->x.server_port = rs->port;
 		s->x.health = rs->health;
+		take_http_host(s, rs);
 		if (upstream_acquire(sw->upstream, us, s, s->x.is_fresh_only, deadline, sw->now_us,
 				     &s->back) == 0)
 			return true;
@@ -304,7 +317,11 @@ static bool send_head(struct session *s, struct slice path)
 		.request_id = slice_of(id, sizeof(id)),
 	};
 
-	h1_write_request(&w, &sw->head, path, sw->head.host, &identity);
+	const struct slice host = s->x.http_host_len > 0
+					  ? slice_of(s->x.http_host, s->x.http_host_len)
+					  : sw->head.host;
+
+	h1_write_request(&w, &sw->head, path, host, &identity);
 	if (w.is_full || upstream_conn_write(s->back, sw->out, w.len) < 0)
 		return false;
 	s->x.server_out += w.len;

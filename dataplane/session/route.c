@@ -122,14 +122,21 @@ static struct upstream_server *server_of(const struct candidates *c,
 					 const struct snap_real_server *rs)
 {
 	const struct snap_view *v = &c->sw->view;
-	const struct slice name = snap_str(v, c->gw->server_name);
+	struct slice name = snap_str(v, c->gw->server_name);
+	char address[IP_ADDR_STRLEN];
+
+	/* The name to ask for and to verify; not the client's to choose. */
+	if (name.len == 0)
+		name = snap_str(v, rs->http_host);
+	if (name.len == 0) {
+		ip_addr_emit(&rs->address, address);
+		name = slice_str(address);
+	}
 	const struct upstream_key key = {
 		.address = rs->address,
 		.port = rs->port,
 		.tls = c->tls,
-		.tls_name = c->tls == NULL ? SLICE_EMPTY
-			    : name.len > 0 ? name
-					   : snap_str(v, rs->http_host),
+		.tls_name = c->tls == NULL ? SLICE_EMPTY : name,
 	};
 
 	return upstream_server_get(c->sw->upstream, &key);

@@ -144,6 +144,8 @@ struct exchange {
 	uint32_t gateway;  /* index in the service */
 	uint32_t gateway_id;
 	uint32_t server_id;
+	char http_host[SESSION_NAME_MAX + 1]; /* of the server, when the client's is not its own */
+	uint8_t http_host_len;
 	uint16_t status;
 	uint16_t server_port;
 	struct ip_addr server_addr;

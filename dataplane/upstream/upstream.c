@@ -231,6 +231,7 @@ int upstream_conn_advance(struct upstream *u, struct upstream_conn *c)
 	}
 	wheel_cancel(u->p.wheel, &c->timer);
 	c->state = UPSTREAM_BUSY;
+	c->server->down_until_us = 0; /* tried for want of others, and it is back */
 	u->p.counters[OUTCOME_UPSTREAM_CONNECTS]++;
 	return 0;
 }
