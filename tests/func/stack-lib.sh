@@ -29,6 +29,9 @@ GATEWAYS=${GATEWAYS:-'[{"id": 1, "url_map": "/", "service": "http", "ldb_method"
   "real_servers": [{"id": 1, "address": "198.51.100.20", "port": 8080}]}]'}
 VHOSTS=${VHOSTS:-'[]'}
 EMPTY_CERT=${EMPTY_CERT:-block}
+# More of the kind, each with a comma before it.
+MORE_PROXIES=${MORE_PROXIES:-}
+MORE_CERTIFICATES=${MORE_CERTIFICATES:-}
 EXTRA=${EXTRA:-}
 OUT_OF_SYNC=${OUT_OF_SYNC:-180}
 
@@ -69,11 +72,11 @@ write_config()
      "call_timeout": 5}
   ],
   "gateway": {"serial_number": "FPXVULTM24000083", "vdom": "root"},
-  "certificates": [{"name": "web", "certificate": "ems/web.pem", "key": "ems/web.key"}],
+  "certificates": [{"name": "web", "certificate": "ems/web.pem", "key": "ems/web.key"}$MORE_CERTIFICATES],
   "access_proxies": [
     {"name": "ZTNA-webserver", "interface": "wan", "address": "192.0.2.10", "port": 9043,
      "certificate": "web", "client_cert": true, "empty_cert_action": "$EMPTY_CERT",
-     "virtual_hosts": $VHOSTS, "api_gateways": $GATEWAYS}
+     "virtual_hosts": $VHOSTS, "api_gateways": $GATEWAYS}$MORE_PROXIES
   ],
   "policies": $POLICIES,
   ${EXTRA:+$EXTRA,}
@@ -235,4 +238,25 @@ expect_status()
 device_is_known()
 {
 	api "/api/v1/devices/$1" | jq -e '.tags != null and .registered' >/dev/null
+}
+
+# start_backend NAME ARGUMENT...: tests/lib/backend.py among the real servers, on the ports told.
+start_backend()
+{
+	local name=$1
+	shift
+	spawn "$name" ip netns exec "$T-server" python3 "$TOP/tests/lib/backend.py" \
+		--record "$DIR/record" "$@"
+	wait_for 5 in_ns server bash -c "exec 3<>/dev/tcp/198.51.100.20/${*: -1}" ||
+		fail "$name does not listen"
+}
+
+# cases FILE UID: the cases of a Python file, from the client's side; see tests/lib/rawclient.py.
+cases()
+{
+	PYTHONPATH=$TOP/tests/lib PROXY_HOST=192.0.2.10 PROXY_PORT=9043 PROXY_CA=$EMS/web-ca.pem \
+		CERT_DIR=$EMS/devices DEVICE=$2 RECORD=$DIR/record API=$API PYTHONDONTWRITEBYTECODE=1 \
+		ip netns exec "$T-client" python3 "$TOP/tests/func/$1" ${CASES:+"$CASES"} ||
+		fail "see above"
+	is_alive dataplane || fail "the data plane ended"
 }
