@@ -211,8 +211,10 @@ int dataplane_start_eal(void)
 	eal_cpus(p.cpus);
 	p.use_hugepages = dp.has_hugepages;
 	p.nb_devices = dp.nb_devices;
-	for (uint32_t i = 0; i < dp.nb_devices; i++)
+	for (uint32_t i = 0; i < dp.nb_devices; i++) {
 		p.device[i] = slice_str(dp.device[i]);
+		eal_clear_socket(p.device[i]);
+	}
 	rc = eal_args_build(&p, &dp.args, &why);
 	if (rc == 0)
 		rc = eal_start(&dp.args, &why);

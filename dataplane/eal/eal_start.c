@@ -10,6 +10,10 @@
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #define HUGE_DIR "/sys/kernel/mm/hugepages"
 
@@ -71,6 +75,46 @@ uint64_t eal_free_hugepages_mib(void)
 			       free_pages(e->d_name);
 	(void)closedir(d);
 	return kib / 1024;
+}
+
+/* The value of <key>, which ends in '=', among the device's arguments; empty: not there. */
+static struct slice device_arg(struct slice device, const char *key)
+{
+	const size_t len = strlen(key);
+	const uint8_t *end = device.ptr + device.len;
+	const uint8_t *p = memmem(device.ptr, device.len, key, len);
+
+	if (p == NULL || p == device.ptr || p[-1] != ',')
+		return slice_of(NULL, 0);
+	p += len;
+
+	const uint8_t *comma = memchr(p, ',', (size_t)(end - p));
+
+	return slice_of(p, (size_t)((comma == NULL ? end : comma) - p));
+}
+
+void eal_clear_socket(struct slice device)
+{
+	static const char driver[] = "net_memif";
+	const struct slice path = device_arg(device, "socket=");
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	struct stat st;
+
+	if (device.len < sizeof(driver) || memcmp(device.ptr, driver, sizeof(driver) - 1) != 0 ||
+	    !slice_is_equal(device_arg(device, "role="), slice_str("server")) || path.len == 0 ||
+	    path.len >= sizeof(addr.sun_path))
+		return;
+	memcpy(addr.sun_path, path.ptr, path.len);
+	if (lstat(addr.sun_path, &st) != 0 || !S_ISSOCK(st.st_mode))
+		return;
+
+	const int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return;
+	if (connect(fd, (const struct sockaddr *)&addr, sizeof(addr)) != 0 && errno == ECONNREFUSED)
+		(void)unlink(addr.sun_path);
+	(void)close(fd);
 }
 
 int eal_start(struct eal_args *args, const char **ret_why)

@@ -79,13 +79,22 @@ static bool is_tap(const struct io_port *p)
 	return strcmp(p->driver, "net_tap") == 0;
 }
 
+/* memif ports have a random address unless one is configured. */
+static bool has_random_mac(const struct io_port *p)
+{
+	static const char key[] = ",mac=";
+
+	return strcmp(p->driver, "net_memif") == 0 &&
+	       memmem(p->device.ptr, p->device.len, key, sizeof(key) - 1) == NULL;
+}
+
 /*
  * The address that a tap port answers to. DPDK gives the port the kernel side's own address:
  * two hosts on one link with the same one, which a bridge would never forgive. Ours is made from
  * what stays the same when the data plane restarts, so that neighbours' caches stay right:
  * machine, network namespace, device string. FNV-1a; nothing depends on its quality.
  */
-static void tap_mac(struct slice device, uint8_t ret_mac[static 6])
+static void make_mac(struct slice device, uint8_t ret_mac[static 6])
 {
 	uint64_t hash = 0xcbf29ce484222325ull;
 	char host[64] = "";
@@ -112,8 +121,8 @@ static int port_mac(struct io_port *p)
 
 	if (rc < 0)
 		return rc;
-	if (is_tap(p))
-		tap_mac(p->device, p->mac);
+	if (is_tap(p) || has_random_mac(p))
+		make_mac(p->device, p->mac);
 	else
 		memcpy(p->mac, addr.addr_bytes, sizeof(p->mac));
 	return 0;

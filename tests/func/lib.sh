@@ -182,12 +182,13 @@ start_dataplane()
 	spawn dataplane "$BUILD/dataplane/tagwarden-dataplane" --shm "$SHM" --wait 20 \
 		--user "$DP_USER" "$@"
 	wait_for 20 dataplane_is_up "${lines:-0}" || fail "the data plane does not run"
+	is_alive dataplane || fail "the data plane ended"
 }
 
 dataplane_is_up()
 {
-	is_alive dataplane || fail "the data plane ended"
-	[ "$(grep -c ' running ' "$DIR/dataplane.log")" -gt "$1" ]
+	# Nothing to wait for any more when it ended; start_dataplane() looks.
+	! is_alive dataplane || [ "$(grep -c ' running ' "$DIR/dataplane.log")" -gt "$1" ]
 }
 
 # start_mksnap ARGUMENT...: a stand-in for the control plane, see tests/lib/mksnap.c.
