@@ -102,7 +102,10 @@ void tcp_stack_free(struct tcp_stack *st);
  */
 [[nodiscard]] int tcp_listen(struct tcp_stack *st, const struct ip_addr *addr, uint16_t port,
 			     void *user);
-/* Stop listening; established connections live on. -ENOENT when nothing listens there. */
+/*
+ * Stop listening: accepted connections live on, what has not been accepted is reset. -ENOENT when
+ * nothing listens there.
+ */
 int tcp_unlisten(struct tcp_stack *st, const struct ip_addr *addr, uint16_t port);
 
 /*

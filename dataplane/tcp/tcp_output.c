@@ -27,7 +27,9 @@ struct out {
 /* The window that we offer, RFC 9293 3.8.6.2.2: the edge never moves back. */
 static uint16_t select_wnd(struct tcp_conn *c)
 {
-	const uint32_t room = c->rcv_limit > c->rcvq_bytes ? c->rcv_limit - c->rcvq_bytes : 0;
+	const uint32_t limit =
+		tcp_is_rx_scarce(c->st) ? RTE_MIN(c->rcv_limit, TCP_SCARCE_RCV_WND) : c->rcv_limit;
+	const uint32_t room = limit > c->rcvq_bytes ? limit - c->rcvq_bytes : 0;
 	const uint32_t edge = c->rcv_nxt + room;
 
 	if (seq_gt(edge, c->rcv_adv) && edge - c->rcv_adv >= RTE_MIN(c->rcv_limit / 2, c->rcv_mss))

@@ -26,6 +26,7 @@
 #define TCP_INIT_CWND_SEGS 10u /* RFC 6928 */
 #define TCP_MAX_CWND (64u << 20)
 #define TCP_INIT_RCV_WND 65535u
+#define TCP_SCARCE_RCV_WND 16384u /* while receive queues hold too many buffers */
 
 #define TCP_RTO_INIT_US UINT64_C(1000000)
 #define TCP_RTO_MIN_US UINT64_C(200000)
@@ -383,6 +384,12 @@ struct tcp_stack {
 static inline void tcp_count(struct tcp_stack *st, enum outcome o)
 {
 	st->counters[o]++;
+}
+
+/* Receive queues hold so much that windows must not grow. */
+static inline bool tcp_is_rx_scarce(const struct tcp_stack *st)
+{
+	return st->p.max_rx_mbufs != 0 && st->nb_rx_mbufs > st->p.max_rx_mbufs / 2;
 }
 
 /* ---- tcp_stack.c ---- */

@@ -392,9 +392,7 @@ static void grow_window(struct tcp_conn *c, uint32_t n)
 	c->drs_bytes += n;
 	if (st->now_us - c->drs_since_us < rtt)
 		return;
-	const bool is_scarce = st->p.max_rx_mbufs != 0 && st->nb_rx_mbufs > st->p.max_rx_mbufs / 2;
-
-	if (c->drs_bytes >= c->rcv_limit / 4 && !is_scarce)
+	if (c->drs_bytes >= c->rcv_limit / 4 && !tcp_is_rx_scarce(st))
 		c->rcv_limit = RTE_MIN(st->p.rcv_buf, 2 * c->rcv_limit);
 	c->drs_bytes = 0;
 	c->drs_since_us = st->now_us;

@@ -161,6 +161,21 @@ int tcp_listen(struct tcp_stack *st, const struct ip_addr *addr, uint16_t port, 
 	return 0;
 }
 
+/* What nobody has accepted yet would carry a user that may be gone: reset. */
+static void drop_embryos(struct tcp_stack *st, const struct ip_addr *addr, uint16_t port)
+{
+	for (uint32_t i = 0; i < st->p.max_conns; i++) {
+		struct tcp_conn *c = &st->conns[i];
+
+		if (c->st == NULL || !(c->flags & TCP_F_PASSIVE) ||
+		    (c->flags & (TCP_F_OWNED | TCP_F_ORPHAN)) || c->tuple.local_port != port ||
+		    memcmp(&c->tuple.local, addr, sizeof(*addr)) != 0)
+			continue;
+		tcp_conn_send_rst(c);
+		tcp_conn_free(c);
+	}
+}
+
 int tcp_unlisten(struct tcp_stack *st, const struct ip_addr *addr, uint16_t port)
 {
 	for (uint32_t i = 0; i < st->nb_listeners; i++) {
@@ -168,6 +183,7 @@ int tcp_unlisten(struct tcp_stack *st, const struct ip_addr *addr, uint16_t port
 
 		if (l->port == port && port != 0 && memcmp(&l->addr, addr, sizeof(*addr)) == 0) {
 			*l = (struct tcp_listener){0};
+			drop_embryos(st, addr, port);
 			return 0;
 		}
 	}

@@ -57,6 +57,11 @@ void tcp_timer_rearm_rtx(struct tcp_conn *c, uint64_t now_us)
 		}
 		return;
 	}
+	if (c->rtx_mode == TCP_RTX_PERSIST) {
+		/* The window is open again: how long it was shut says nothing about the path. */
+		c->rto_backoff = 0;
+		c->rto_since_us = 0;
+	}
 	const uint64_t rto = c->rto_base_us + tcp_rto(c);
 	const uint64_t tlp = tlp_deadline(c);
 
