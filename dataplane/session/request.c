@@ -173,6 +173,9 @@ void request_refuse(struct session *s, uint16_t status, enum outcome why)
 		s->x = (struct exchange){.start_us = s->sw->now_us};
 		new_request_id(s->sw, s->x.request_id);
 	}
+	/* Who sends one request that may be read in two ways is not asked for the next. */
+	if (status == 400)
+		s->x.is_keep_alive = false;
 	session_count(s->sw, why);
 	if (!front_has_room(s)) { /* the client does not read: there is no telling it */
 		evidence_request(s, why, a.code, 0);
