@@ -1,0 +1,13 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# The real server learns who came from the proxy, and nothing that the client claims of itself.
+. "$(dirname "$0")/stack-lib.sh"
+need python3
+GATEWAYS='[{"id": 1, "url_map": "/", "service": "http", "ldb_method": "static",
+  "real_servers": [{"id": 1, "address": "198.51.100.20", "port": 8081}]}]'
+
+stack_up
+start_backend backend 8081
+DEV=$(add_device --name laptop --tag FortiAD) || fail "no device"
+step "EMS told of the device" wait_for 10 device_is_known "$DEV"
+cases identity.py "$DEV"
