@@ -267,8 +267,9 @@ struct snap_gateway {
 	uint8_t ldb_method;      /* enum snap_ldb */
 	uint8_t verify_cert;     /* https: check the real server's certificate against server_ca */
 	struct snap_arr servers; /* struct snap_real_server */
-	struct snap_arr server_ca;   /* struct snap_str: DER */
-	struct snap_str server_name; /* https: SNI and name to verify; empty: http_host, else the address */
+	struct snap_arr server_ca; /* struct snap_str: DER */
+	/* https: SNI and name to verify; empty: http_host, else the address */
+	struct snap_str server_name;
 };
 
 enum snap_url_map {

@@ -3,7 +3,8 @@
 /*
  * Resources: one file each, with a table of routes at its top. The router authenticates (peer
  * credentials of the unix socket, decided before any routing), finds the row, and calls its
- * handler under cp_lock, unless its row says otherwise. Handlers do bounded work and answer with JSON or text.
+ * handler under cp_lock, unless its row says otherwise. Handlers do bounded work and answer with
+ * JSON or text.
  */
 
 #pragma once
