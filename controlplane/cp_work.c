@@ -107,7 +107,8 @@ static void on_work(void *user)
 	if (q == NULL)
 		return;
 	struct state_batch *b = q->head;
-	const bool is_more = state_batch_apply(cp->state, b, SLICE) > 0;
+	const bool is_void = b->is_void != NULL && atomic_load(b->is_void);
+	const bool is_more = !is_void && state_batch_apply(cp->state, b, SLICE) > 0;
 	if (!is_more)
 		(void)queue_pop(q);
 	const bool is_last = queue_pick(w) == NULL;
@@ -116,7 +117,7 @@ static void on_work(void *user)
 	state_log_commit(cp->state_log);
 	if (!is_more) {
 		if (b->on_done != NULL)
-			b->on_done(b->user, true);
+			b->on_done(b->user, !is_void);
 		state_batch_free(b);
 	}
 	if (!is_last)

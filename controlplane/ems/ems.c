@@ -13,254 +13,18 @@
 
 LOG_TYPE("ems");
 
-#define BACKOFF_MIN_MS 500u
-#define BACKOFF_MAX_MS 30000u
-#define STATUS_MS 1000u
-
-#define RETIRED_MAX 64u
-
 struct ems {
 	struct ems_conn *conn[STATE_MAX_EMS];
 	unsigned nb;
-	/* stopped by a reload; joined at the end, since joining under the lock could deadlock */
-	struct ems_conn *retired[RETIRED_MAX];
-	unsigned nb_retired;
+	/*
+	 * Stopped by a reload. Joining there could deadlock with a thread that waits for the lock,
+	 * so each goes when its thread has said its last word and its batches are through.
+	 */
+	struct ems_conn *retired;
+	/* VPN users there are; under cp_lock */
+	struct ems_vpn vpn[EMS_VPN_MAX];
+	unsigned nb_vpn;
 };
-
-void ems_contact(struct ems_conn *c)
-{
-	c->status.contact_ms = loop_now_ms();
-	c->status.contact_real_ms = loop_real_ms();
-	c->status.is_connected = true;
-	ems_status_post(c, false);
-}
-
-void ems_status_post(struct ems_conn *c, bool is_now)
-{
-	const uint64_t now = loop_now_ms();
-
-	if (!is_now && now < c->posted_ms + STATUS_MS)
-		return;
-	c->posted_ms = now;
-	for (unsigned i = 0; i < STATE_OBJ__COUNT; i++)
-		c->status.call[i].is_scheduled = c->is_due[i];
-	if (cp_post_ems_status(c->cp, &c->status) < 0)
-		LOG(DEBUG, "status not posted ems=%s", c->name);
-}
-
-static void make_due(struct ems_conn *c, enum state_obj obj, uint64_t now_us)
-{
-	if (c->is_due[obj]) /* coalesced with the one that waits */
-		return;
-	c->is_due[obj] = true;
-	c->notified_us[obj] = now_us;
-}
-
-void ems_on_notification(struct ems_conn *c, const char *text, size_t len)
-{
-	const uint64_t now_us = loop_now_us();
-	json_error_t err;
-	json_t *j = json_loadb(text, len, JSON_REJECT_DUPLICATES, &err);
-	const json_t *notify = json_object_get(json_object_get(j, "message_body"), "notify");
-
-	c->status.nb_notifications++;
-	c->status.notified_real_ms = loop_real_ms();
-	if (!json_is_object(notify))
-		LOG(WARN, "notification is malformed ems=%s len=%zu", c->name, len);
-	if (json_object_get(notify, "tags") != NULL) {
-		make_due(c, STATE_OBJ_UID_TAGS, now_us);
-		make_due(c, STATE_OBJ_TAGS, now_us);
-	}
-	if (json_object_get(notify, "sysinfo") != NULL)
-		make_due(c, STATE_OBJ_SYSINFO, now_us);
-	if (json_object_get(notify, "ztna_ca") != NULL)
-		make_due(c, STATE_OBJ_ZTNA_CA, now_us);
-	json_decref(j);
-}
-
-/* Doubling with up to a quarter of jitter, so that many gateways do not return as one. */
-static uint64_t backoff_ms(struct ems_conn *c)
-{
-	const unsigned shift = c->nb_failures < 7 ? c->nb_failures : 7;
-	uint64_t ms = (uint64_t)BACKOFF_MIN_MS << shift;
-	uint32_t r;
-
-	if (ms > BACKOFF_MAX_MS)
-		ms = BACKOFF_MAX_MS;
-	if (getentropy(&r, sizeof(r)) < 0)
-		r = 0;
-	return ms + r % (ms / 4);
-}
-
-static void failed(struct ems_conn *c)
-{
-	c->retry_at_ms = loop_now_ms() + backoff_ms(c);
-	c->nb_failures++;
-	c->status.is_connected = false;
-	/* A refused cursor leaves SYNC in place; anything else is verified anew. */
-	if (c->phase == EMS_LIVE)
-		c->phase = EMS_VERIFY;
-	ems_status_post(c, true);
-}
-
-/* One due object, in an order that lets decisions see the change first. */
-static int run_one_due(struct ems_conn *c)
-{
-	static const enum state_obj order[] = {STATE_OBJ_UID_TAGS, STATE_OBJ_SYSINFO,
-					       STATE_OBJ_ZTNA_CA, STATE_OBJ_TAGS,
-					       STATE_OBJ_SERIAL_NUMBER};
-
-	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
-		const enum state_obj obj = order[i];
-
-		if (!c->is_due[obj])
-			continue;
-		c->is_due[obj] = false;
-		c->poll_at_ms[obj] = loop_now_ms() + ems_objs[obj].poll_s * 1000ull;
-
-		const int rc = ems_pull(c, obj);
-
-		if (rc < 0) {
-			c->is_due[obj] = true; /* nothing notified is forgotten */
-			return rc;
-		}
-		return 1;
-	}
-	return 0;
-}
-
-static void take_requests(struct ems_conn *c, struct device_uid *pull, unsigned *nb_pull,
-			  struct ems_vpn *vpn, unsigned *nb_vpn)
-{
-	bool is_all;
-
-	pthread_mutex_lock(&c->mutex);
-	*nb_pull = c->nb_pull < EMS_PULLS_PER_CALL ? c->nb_pull : EMS_PULLS_PER_CALL;
-	memcpy(pull, c->pull, *nb_pull * sizeof(*pull));
-	c->nb_pull -= *nb_pull;
-	memmove(c->pull, c->pull + *nb_pull, c->nb_pull * sizeof(*pull));
-	*nb_vpn = c->nb_vpn < EMS_PULLS_PER_CALL ? c->nb_vpn : EMS_PULLS_PER_CALL;
-	memcpy(vpn, c->vpn, *nb_vpn * sizeof(*vpn));
-	c->nb_vpn -= *nb_vpn;
-	memmove(c->vpn, c->vpn + *nb_vpn, c->nb_vpn * sizeof(*vpn));
-	is_all = c->is_pull_all;
-	c->is_pull_all = false;
-	pthread_mutex_unlock(&c->mutex);
-	for (unsigned i = 0; is_all && i < STATE_OBJ__COUNT; i++)
-		c->is_due[i] = true;
-}
-
-/* VPN users of devices that EMS may not know yet: it is told, then asked for what follows. */
-static int run_requests(struct ems_conn *c)
-{
-	struct device_uid pull[EMS_PULLS_PER_CALL];
-	struct ems_vpn vpn[EMS_PULLS_PER_CALL];
-	unsigned nb_pull, nb_vpn;
-	int rc = 0;
-
-	take_requests(c, pull, &nb_pull, vpn, &nb_vpn);
-	if (nb_vpn > 0)
-		rc = ems_vpn_send(c, vpn, nb_vpn, false);
-	if (rc == 0 && nb_pull > 0)
-		rc = ems_pull_devices(c, pull, nb_pull);
-	return rc < 0 ? rc : nb_pull + nb_vpn > 0;
-}
-
-/* Without notifications everything is polled; with them, only now and then for certainty. */
-static void poll_due(struct ems_conn *c)
-{
-	const uint64_t now = loop_now_ms();
-	const unsigned slow = c->status.ws == STATE_WS_CONNECTED ? 10 : 1;
-
-	for (unsigned i = 0; i < STATE_OBJ__COUNT; i++) {
-		if (ems_objs[i].poll_s == 0 || now < c->poll_at_ms[i])
-			continue;
-		if (c->poll_at_ms[i] != 0)
-			c->is_due[i] = true;
-		c->poll_at_ms[i] = now + (uint64_t)ems_objs[i].poll_s * 1000 * slow;
-	}
-}
-
-static int enter_sync(struct ems_conn *c)
-{
-	int rc = ems_verify(c);
-
-	if (rc < 0)
-		return rc;
-	/* A snapshot of no VPN users tells EMS that whatever it remembers of us is gone. */
-	rc = ems_vpn_send(c, NULL, 0, true);
-	if (rc < 0)
-		return rc;
-	c->is_due[STATE_OBJ_SYSINFO] = true;
-	c->is_due[STATE_OBJ_UID_TAGS] = true;
-	c->is_due[STATE_OBJ_TAGS] = true;
-	c->phase = EMS_SYNC;
-	return 1;
-}
-
-static int sync_step(struct ems_conn *c)
-{
-	const int rc = run_one_due(c);
-
-	if (rc != 0)
-		return rc;
-	c->phase = EMS_LIVE;
-	c->nb_failures = 0;
-	if (!c->status.is_synced)
-		LOG(NOTICE, "in sync ems=%s", c->name);
-	c->status.is_synced = true;
-	ems_status_post(c, true);
-	return 1;
-}
-
-static int live_step(struct ems_conn *c)
-{
-	int rc;
-
-	if (c->is_websocket && c->wsi == NULL && loop_now_ms() >= c->ws_retry_at_ms)
-		ems_ws_connect(c);
-	poll_due(c);
-	rc = run_requests(c);
-	return rc != 0 ? rc : run_one_due(c);
-}
-
-/* 1: more to do at once; 0: wait; negative: failed, back off. */
-static int step(struct ems_conn *c)
-{
-	switch (c->phase) {
-	case EMS_VERIFY:
-		return enter_sync(c);
-	case EMS_SYNC:
-		return sync_step(c);
-	case EMS_LIVE:
-		return live_step(c);
-	}
-	return 0;
-}
-
-static void *run(void *user)
-{
-	struct ems_conn *c = user;
-
-	while (!atomic_load_explicit(&c->is_stopping, memory_order_relaxed)) {
-		int rc = 0;
-
-		if (loop_now_ms() >= c->retry_at_ms) {
-			rc = step(c);
-			if (rc < 0 && rc != -ECANCELED)
-				failed(c);
-		}
-		/*
-		 * Frames are read between any two calls, so that notifications are stamped early.
-		 */
-		if (rc > 0)
-			ems_wake(c);
-		ems_ws_service(c);
-	}
-	if (c->curl != NULL)
-		curl_easy_cleanup(c->curl);
-	return NULL;
-}
 
 static void conn_free(struct ems_conn *c)
 {
@@ -283,10 +47,55 @@ static void conn_free(struct ems_conn *c)
 	free(c);
 }
 
+/* A retired connector whose thread and batches are gone. */
+static void reap(struct ems *ems, struct ems_conn *c)
+{
+	struct ems_conn **at = &ems->retired;
+
+	while (*at != NULL && *at != c)
+		at = &(*at)->next;
+	if (*at == NULL || !c->is_joined || !ems_is_applied(c))
+		return;
+	*at = c->next;
+	conn_free(c);
+}
+
+void ems_on_applied(void *conn, bool)
+{
+	struct ems_conn *c = conn;
+
+	pthread_mutex_lock(&c->mutex);
+	c->nb_in_flight--;
+	pthread_cond_signal(&c->applied);
+	pthread_mutex_unlock(&c->mutex);
+	if (c->is_joined)
+		reap(c->cp->ems, c);
+	else
+		ems_wake(c); /* SYNC waits for the last page to be in force */
+}
+
+static void on_finished(void *user)
+{
+	struct ems_conn *c = user;
+	struct ems_conn *r = c->cp->ems->retired;
+
+	while (r != NULL && r != c)
+		r = r->next;
+	if (r == NULL) /* the module ends: join_all() */
+		return;
+	pthread_join(c->thread, NULL);
+	c->is_joined = true;
+	reap(c->cp->ems, c);
+}
+
+void ems_finished(struct ems_conn *c)
+{
+	/* Fails when the loop has ended: join_all() comes then. */
+	(void)cp_post(c->cp, on_finished, NULL, c);
+}
+
 static void conn_stop(struct ems_conn *c)
 {
-	if (c == NULL)
-		return;
 	atomic_store(&c->is_stopping, true);
 	pthread_mutex_lock(&c->mutex);
 	pthread_cond_broadcast(&c->applied);
@@ -316,7 +125,10 @@ static bool copy_config(struct ems_conn *c, const struct config *cfg, const stru
 	c->is_trust_ca_cn = e->is_trust_ca_cn;
 	c->is_websocket = e->is_websocket;
 	c->has_ztna_ca = e->ztna_ca.nb_der > 0;
+	c->is_pull_sysinfo = e->is_pull_sysinfo;
+	c->is_pull_tags = e->is_pull_tags;
 	c->call_timeout_s = e->call_timeout_s;
+	c->out_of_sync_s = e->out_of_sync_s;
 	c->name = strdup(e->name);
 	c->server = strdup(e->server);
 	c->serial_number = strdup(e->serial_number);
@@ -329,6 +141,26 @@ static bool copy_config(struct ems_conn *c, const struct config *cfg, const stru
 	return c->name != NULL && c->server != NULL && c->serial_number != NULL &&
 	       c->tenant_id != NULL && c->gateway_sn != NULL && c->vdom != NULL &&
 	       c->ca_pem != NULL && c->cert_pem != NULL && c->key_pem != NULL;
+}
+
+/*
+ * What is known under this id came from another EMS or another site: it is none of this one's
+ * business.
+ */
+static void forget_other(struct ems_conn *c)
+{
+	struct state_ems_pin pin;
+	const bool is_other =
+		state_ems_pin(c->cp->state, c->id, &pin) &&
+		(strcmp(pin.serial_number, c->serial_number) != 0 ||
+		 (c->tenant_id[0] != '\0' && strcasecmp(pin.tenant_id, c->tenant_id) != 0));
+
+	if (!is_other)
+		return;
+	LOG(NOTICE, "another EMS than before, its devices are forgotten ems=%s", c->name);
+	state_ems_forget(c->cp->state, c->id);
+	if (ems_publish(c) < 0)
+		LOG(WARN, "not published ems=%s", c->name);
 }
 
 static struct ems_conn *conn_new(struct cp *cp, const struct config *cfg,
@@ -346,9 +178,22 @@ static struct ems_conn *conn_new(struct cp *cp, const struct config *cfg,
 		conn_free(c);
 		return NULL;
 	}
-	for (unsigned i = 0; i < STATE_OBJ__COUNT; i++)
-		c->cursor[i] = state_cursor(cp->state, e->id, (enum state_obj)i);
 	return c;
+}
+
+/* Take up where the state is, and run. */
+static int conn_start(struct ems_conn *c)
+{
+	struct state *st = c->cp->state;
+
+	forget_other(c);
+	for (unsigned i = 0; i < STATE_OBJ__COUNT; i++)
+		c->cursor[i] = state_cursor(st, c->id, (enum state_obj)i);
+	state_ems_status_set(st, &c->status);
+	if (pthread_create(&c->thread, NULL, ems_run, c) != 0)
+		return -EAGAIN;
+	c->is_started = true;
+	return 0;
 }
 
 static struct ems_conn *find(const struct ems *ems, unsigned id)
@@ -375,22 +220,65 @@ static void on_device_pull(struct cp *cp, uint32_t ems_id, const struct device_u
 	ems_wake(c);
 }
 
+/* Keep the list of VPN users. -ENOSPC. */
+static int vpn_note(struct ems *ems, const struct ems_vpn *vpn)
+{
+	unsigned i = 0;
+
+	while (i < ems->nb_vpn && !(device_uid_is_equal(&ems->vpn[i].uid, &vpn->uid) &&
+				    memcmp(&ems->vpn[i].ip, &vpn->ip, sizeof(vpn->ip)) == 0))
+		i++;
+	if (vpn->is_delete) {
+		if (i < ems->nb_vpn)
+			ems->vpn[i] = ems->vpn[--ems->nb_vpn];
+		return 0;
+	}
+	if (i == EMS_VPN_MAX)
+		return -ENOSPC;
+	ems->vpn[i] = *vpn;
+	if (i == ems->nb_vpn)
+		ems->nb_vpn++;
+	return 0;
+}
+
 int ems_vpn_post(struct cp *cp, const struct ems_vpn *vpn)
 {
-	int rc = cp->ems == NULL || cp->ems->nb == 0 ? -ENOENT : 0;
+	int rc;
 
-	for (unsigned i = 0; rc != -ENOENT && i < cp->ems->nb; i++) {
+	if (cp->ems == NULL || cp->ems->nb == 0)
+		return -ENOENT;
+	rc = vpn_note(cp->ems, vpn);
+	for (unsigned i = 0; rc == 0 && i < cp->ems->nb; i++) {
 		struct ems_conn *c = cp->ems->conn[i];
 
 		pthread_mutex_lock(&c->mutex);
 		if (c->nb_vpn < EMS_VPN_MAX)
 			c->vpn[c->nb_vpn++] = *vpn;
 		else
-			rc = -ENOSPC;
+			c->is_vpn_lost = true;
 		pthread_mutex_unlock(&c->mutex);
 		ems_wake(c);
 	}
 	return rc;
+}
+
+int ems_vpn_all(struct ems_conn *c, struct ems_vpn **ret, unsigned *ret_nb)
+{
+	struct ems_vpn *list = malloc(EMS_VPN_MAX * sizeof(*list));
+	const struct ems *ems = c->cp->ems;
+
+	if (list == NULL)
+		return -ENOMEM;
+	cp_lock(c->cp);
+	pthread_mutex_lock(&c->mutex);
+	memcpy(list, ems->vpn, ems->nb_vpn * sizeof(*list));
+	*ret_nb = ems->nb_vpn;
+	c->nb_vpn = 0;
+	c->is_vpn_lost = false;
+	pthread_mutex_unlock(&c->mutex);
+	cp_unlock(c->cp);
+	*ret = list;
+	return 0;
 }
 
 void ems_pull_all(struct cp *cp)
@@ -417,10 +305,13 @@ static int start_all(struct cp *cp)
 		c = conn_new(cp, cfg, &cfg->ems[i]);
 		if (c == NULL)
 			return -ENOMEM;
-		cp->ems->conn[cp->ems->nb++] = c;
-		if (pthread_create(&c->thread, NULL, run, c) != 0)
+		if (conn_start(c) < 0) {
+			/* A batch of its own keeps it alive: then it is left to the process's end. */
+			if (ems_is_applied(c))
+				conn_free(c);
 			return -EAGAIN;
-		c->is_started = true;
+		}
+		cp->ems->conn[cp->ems->nb++] = c;
 	}
 	return 0;
 }
@@ -443,8 +334,9 @@ static bool is_same(const struct ems_conn *c, const struct config *cfg, const st
 	       memcmp(c->fingerprint, e->fingerprint, sizeof(c->fingerprint)) == 0 &&
 	       c->is_trust_ca_cn == e->is_trust_ca_cn && c->is_websocket == e->is_websocket &&
 	       c->has_ztna_ca == (e->ztna_ca.nb_der > 0) &&
-	       c->call_timeout_s == e->call_timeout_s && is_same_text(c->name, e->name) &&
-	       is_same_text(c->server, e->server) &&
+	       c->call_timeout_s == e->call_timeout_s && c->out_of_sync_s == e->out_of_sync_s &&
+	       c->is_pull_sysinfo == e->is_pull_sysinfo && c->is_pull_tags == e->is_pull_tags &&
+	       is_same_text(c->name, e->name) && is_same_text(c->server, e->server) &&
 	       is_same_text(c->serial_number, e->serial_number) &&
 	       is_same_text(c->tenant_id, e->tenant_id) &&
 	       is_same_text(c->gateway_sn, cfg->gateway_serial) &&
@@ -462,42 +354,61 @@ static bool is_wanted(const struct ems_conn *c, const struct config *cfg)
 	return false;
 }
 
-static void reload(struct cp *cp, const struct config *)
+static void reload(struct cp *cp, const struct config *old)
 {
 	struct ems *ems = cp->ems;
+	const bool is_other_gateway = strcmp(old->gateway_serial, cp->config->gateway_serial) != 0;
 
 	for (unsigned i = 0; i < ems->nb;) {
 		struct ems_conn *c = ems->conn[i];
 
-		if (is_wanted(c, cp->config) || ems->nb_retired == RETIRED_MAX) {
+		if (is_wanted(c, cp->config)) {
 			i++;
 			continue;
 		}
 		conn_stop(c);
-		ems->retired[ems->nb_retired++] = c;
+		c->next = ems->retired;
+		ems->retired = c;
 		ems->conn[i] = ems->conn[--ems->nb];
+		/* EMS shares by gateway: what another one was told is no base to go on from. */
+		if (is_other_gateway)
+			state_cursors_drop(cp->state, c->id);
 	}
 	if (start_all(cp) < 0)
 		LOG(ERR, "a connector could not be started");
 }
 
-static void join_list(struct ems_conn **list, unsigned nb)
+static void join(struct ems_conn *c)
 {
-	for (unsigned i = 0; i < nb; i++)
-		conn_stop(list[i]);
-	for (unsigned i = 0; i < nb; i++) {
-		if (list[i]->is_started)
-			pthread_join(list[i]->thread, NULL);
-		conn_free(list[i]);
-	}
+	if (c->is_started && !c->is_joined)
+		pthread_join(c->thread, NULL);
+	conn_free(c);
 }
 
 static void join_all(struct ems *ems)
 {
-	join_list(ems->conn, ems->nb);
-	join_list(ems->retired, ems->nb_retired);
+	for (unsigned i = 0; i < ems->nb; i++)
+		conn_stop(ems->conn[i]);
+	for (unsigned i = 0; i < ems->nb; i++)
+		join(ems->conn[i]);
 	ems->nb = 0;
-	ems->nb_retired = 0;
+	while (ems->retired != NULL) {
+		struct ems_conn *c = ems->retired;
+
+		ems->retired = c->next;
+		join(c);
+	}
+}
+
+static void fini(struct cp *cp)
+{
+	if (cp->ems == NULL)
+		return;
+	cp->on_device_pull = NULL;
+	join_all(cp->ems);
+	free(cp->ems);
+	cp->ems = NULL;
+	curl_global_cleanup();
 }
 
 static int init(struct cp *cp)
@@ -508,17 +419,16 @@ static int init(struct cp *cp)
 	if (cp->ems == NULL)
 		return -ENOMEM;
 	cp->on_device_pull = on_device_pull;
-	return start_all(cp);
-}
 
-static void fini(struct cp *cp)
-{
-	if (cp->ems == NULL)
-		return;
-	join_all(cp->ems);
-	free(cp->ems);
-	cp->ems = NULL;
-	curl_global_cleanup();
+	const int rc = start_all(cp);
+
+	if (rc < 0) {
+		/* Threads that run already may wait for the lock. */
+		cp_unlock(cp);
+		fini(cp);
+		cp_lock(cp);
+	}
+	return rc;
 }
 
 const struct module ems_module = {

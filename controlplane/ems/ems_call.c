@@ -13,34 +13,12 @@ LOG_TYPE("ems");
 
 #define URL_MAX 4096u
 
-size_t ems_encode(const char *s, char *ret, size_t cap)
-{
-	static const char digit[] = "0123456789ABCDEF";
-	size_t n = 0;
-
-	for (; *s != '\0' && n + 4 < cap; s++) {
-		const uint8_t ch = (uint8_t)*s;
-		const bool is_plain = (ch >= '0' && ch <= '9') || (ch >= 'A' && ch <= 'Z') ||
-				      (ch >= 'a' && ch <= 'z') || ch == '-' || ch == '_';
-
-		if (is_plain) {
-			ret[n++] = (char)ch;
-			continue;
-		}
-		ret[n++] = '%';
-		ret[n++] = digit[ch >> 4];
-		ret[n++] = digit[ch & 15];
-	}
-	ret[n] = '\0';
-	return n;
-}
-
 static size_t on_body(char *ptr, size_t size, size_t nmemb, void *user)
 {
 	struct ems_answer *a = user;
 	const size_t n = size * nmemb;
 
-	if (a->len + n > EMS_BODY_MAX) {
+	if (n > EMS_BODY_MAX - a->len) {
 		a->is_too_large = true;
 		return 0;
 	}
@@ -67,6 +45,7 @@ static int on_progress(void *user, curl_off_t, curl_off_t, curl_off_t, curl_off_
 {
 	struct ems_conn *c = user;
 
+	ems_status_post(c, false);
 	return atomic_load_explicit(&c->is_stopping, memory_order_relaxed);
 }
 
@@ -97,7 +76,13 @@ static int open_handle(struct ems_conn *c)
 	curl_easy_setopt(h, CURLOPT_USERAGENT, "Tagwarden");
 	curl_easy_setopt(h, CURLOPT_SSL_VERIFYPEER, 1L);
 	curl_easy_setopt(h, CURLOPT_SSL_VERIFYHOST, 0L); /* ems_verify.c compares the CN */
-	set_blob(h, CURLOPT_CAINFO_BLOB, c->ca_pem, c->ca_len);
+	/* Without a CA the pinned fingerprint decides, see ems_verify.c; never the system's CAs. */
+	curl_easy_setopt(h, CURLOPT_CAPATH, NULL);
+	curl_easy_setopt(h, CURLOPT_CAINFO, NULL);
+	if (c->ca_len > 0)
+		set_blob(h, CURLOPT_CAINFO_BLOB, c->ca_pem, c->ca_len);
+	/* A resumed session shows no certificate to check. */
+	curl_easy_setopt(h, CURLOPT_SSL_SESSIONID_CACHE, 0L);
 	set_blob(h, CURLOPT_SSLCERT_BLOB, c->cert_pem, c->cert_len);
 	set_blob(h, CURLOPT_SSLKEY_BLOB, c->key_pem, c->key_len);
 	curl_easy_setopt(h, CURLOPT_SSL_CTX_FUNCTION, on_ssl_ctx);
@@ -117,11 +102,10 @@ void ems_call_failed(struct ems_conn *c, enum state_obj obj, const char *what)
 
 	st->failed++;
 	st->last_fail_ms = loop_real_ms();
-	c->status.last_error_ms = st->last_fail_ms;
 	(void)snprintf(st->last_error, sizeof(st->last_error), "%s", what);
-	if (strncmp(what, "TLS: ", 5) != 0 || c->status.last_error[0] == '\0')
-		(void)snprintf(c->status.last_error, sizeof(c->status.last_error), "%s: %s",
-			       ems_objs[obj].entry, what);
+	c->status.last_error_ms = st->last_fail_ms;
+	(void)snprintf(c->status.last_error, sizeof(c->status.last_error), "%s: %s",
+		       ems_objs[obj].entry, what);
 	LOG(WARN, "call failed ems=%s obj-id=%u entry=%s error=\"%s\"", c->name, ems_objs[obj].id,
 	    ems_objs[obj].entry, what);
 }
@@ -142,7 +126,8 @@ static int failure_of(struct ems_conn *c, enum state_obj obj, CURLcode cc,
 		return -ETIMEDOUT;
 	case CURLE_PEER_FAILED_VERIFICATION:
 	case CURLE_SSL_CONNECT_ERROR:
-		ems_call_failed(c, obj, "TLS: EMS server certificate or handshake failed");
+		ems_call_failed(c, obj,
+				c->tls_why[0] != '\0' ? c->tls_why : "TLS handshake failed");
 		return -EACCES;
 	case CURLE_COULDNT_CONNECT:
 		ems_call_failed(c, obj, "cannot connect");
@@ -159,8 +144,12 @@ static int check_http(struct ems_conn *c, enum state_obj obj, const struct ems_a
 
 	if (a->http == 200)
 		return 0;
-	(void)snprintf(text, sizeof(text), "http code %ld", a->http);
+	(void)snprintf(text, sizeof(text), "http code %ld%s", a->http,
+		       a->http == 401 ? ", authentication failed" : "");
 	ems_call_failed(c, obj, text);
+	/* An EMS may keep these two from us and still be good for all the rest. */
+	if (obj == STATE_OBJ_VPN || obj == STATE_OBJ_TAGS)
+		return -EPROTO;
 	return a->http == 401 || a->http == 403 ? -EACCES : -EPROTO;
 }
 
@@ -177,10 +166,10 @@ int ems_call(struct ems_conn *c, enum state_obj obj, const char *query, const ch
 	CURLcode cc;
 	int rc;
 
-	if (n < 0 || (size_t)n >= sizeof(url))
+	if (n < 0 || (size_t)n >= sizeof(url) || (c->curl == NULL && open_handle(c) < 0)) {
+		ems_call_failed(c, obj, "cannot make the call");
 		return -EINVAL;
-	if (c->curl == NULL && open_handle(c) < 0)
-		return -ENOMEM;
+	}
 	curl_easy_setopt(c->curl, CURLOPT_URL, url);
 	curl_easy_setopt(c->curl, CURLOPT_WRITEDATA, &a);
 	if (json != NULL) {
@@ -191,6 +180,7 @@ int ems_call(struct ems_conn *c, enum state_obj obj, const char *query, const ch
 		curl_easy_setopt(c->curl, CURLOPT_HTTPHEADER, NULL);
 		curl_easy_setopt(c->curl, CURLOPT_HTTPGET, 1L);
 	}
+	c->tls_why[0] = '\0';
 	st->is_in_flight = true;
 	cc = curl_easy_perform(c->curl);
 	st->is_in_flight = false;
@@ -212,4 +202,31 @@ void ems_answer_free(struct ems_answer *a)
 {
 	free(a->body);
 	*a = (struct ems_answer){0};
+}
+
+int ems_call_reply(struct ems_conn *c, enum state_obj obj, const char *query, const char *json,
+		   struct ems_reply *ret)
+{
+	struct ems_answer a;
+	ems_why why;
+	int rc = ems_call(c, obj, query, json, &a);
+
+	if (rc < 0)
+		return rc;
+	rc = ems_reply_parse(slice_of(a.body, a.len), ret, &why);
+	ems_answer_free(&a);
+	if (rc < 0) {
+		ems_call_failed(c, obj, why);
+		return rc;
+	}
+	if (ret->retval != 1) {
+		ems_call_failed(c, obj, ret->message[0] != '\0' ? ret->message : "retval is not 1");
+		rc = ret->retval;
+		ems_reply_free(ret);
+		/* EMS no longer knows the cursor: everything must be pulled anew. */
+		return rc == -410 || rc == 410 ? -ESTALE : -EPROTO;
+	}
+	c->status.call[obj].ok++;
+	c->status.call[obj].last_ok_ms = loop_real_ms();
+	return 0;
 }

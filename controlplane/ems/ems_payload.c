@@ -7,10 +7,13 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* jansson's own limit is 2048 levels, each a stack frame: count before it is let in. */
-static bool is_too_deep(struct slice s)
+/*
+ * Sizes before the parser is let in: its own limit is 2048 levels, each a stack frame, and it has
+ * none for memory. NULL, or why not. Broken JSON may be miscounted: the parser refuses it.
+ */
+static ems_why check_size(struct slice s)
 {
-	unsigned depth = 0;
+	unsigned depth = 0, nb_containers = 0, nb_commas = 0;
 	bool in_string = false;
 
 	for (size_t i = 0; i < s.len; i++) {
@@ -23,23 +26,29 @@ static bool is_too_deep(struct slice s)
 				in_string = false;
 		} else if (c == '"') {
 			in_string = true;
+		} else if (c == ',') {
+			nb_commas++;
 		} else if (c == '{' || c == '[') {
+			nb_containers++;
 			if (++depth > EMS_JSON_DEPTH)
-				return true;
+				return "JSON nested too deep";
 		} else if ((c == '}' || c == ']') && depth > 0) {
 			depth--;
 		}
 	}
-	return false;
+	if (nb_containers > EMS_JSON_CONTAINERS || nb_commas > EMS_JSON_VALUES)
+		return "too many JSON values";
+	return NULL;
 }
 
 static json_t *parse_json(struct slice s, ems_why *ret_why)
 {
 	json_error_t err;
+	const ems_why why = check_size(s);
 	json_t *j;
 
-	if (is_too_deep(s)) {
-		*ret_why = "JSON nested too deep";
+	if (why != NULL) {
+		*ret_why = why;
 		return NULL;
 	}
 	j = json_loadb((const char *)s.ptr, s.len, JSON_REJECT_DUPLICATES, &err);
@@ -70,6 +79,12 @@ int ems_reply_parse(struct slice body, struct ems_reply *ret, ems_why *ret_why)
 
 	if (!json_is_integer(retval)) {
 		*ret_why = "no result.retval";
+		json_decref(r.root);
+		return -EBADMSG;
+	}
+	/* Not to be cut to 32 bits: 2^32 + 1 is no success. */
+	if (json_integer_value(retval) < INT32_MIN || json_integer_value(retval) > INT32_MAX) {
+		*ret_why = "result.retval out of range";
 		json_decref(r.root);
 		return -EBADMSG;
 	}
@@ -151,7 +166,7 @@ static int unzip(struct slice in, size_t want, uint8_t **ret)
 	z.avail_out = (uInt)want + 1;
 	rc = inflate(&z, Z_FINISH);
 	inflateEnd(&z);
-	if (rc != Z_STREAM_END || z.total_out != want) {
+	if (rc != Z_STREAM_END || z.total_out != want || z.avail_in > 0) {
 		free(out);
 		return -EBADMSG;
 	}
@@ -190,14 +205,23 @@ static int decode_zipped(const json_t *text, const json_t *size, struct ems_page
 	return p->content == NULL ? -EBADMSG : 0;
 }
 
+static bool is_nothing(const json_t *j)
+{
+	return j == NULL || json_is_null(j);
+}
+
 static bool take_cursor(const json_t *data, const char *offset_key, struct state_cursor *ret)
 {
-	const char *after = json_string_value(json_object_get(data, "updated_after"));
-	const char *offset = json_string_value(json_object_get(data, offset_key));
+	const json_t *after_json = json_object_get(data, "updated_after");
+	const json_t *offset_json = json_object_get(data, offset_key);
+	const char *after = json_string_value(after_json);
+	const char *offset = json_string_value(offset_json);
 
-	/* Null or absent is how EMS says that there is nothing yet. */
+	/* Null or absent, both, is how EMS says that there is nothing yet. */
+	if (is_nothing(after_json) && is_nothing(offset_json))
+		return true;
 	if (after == NULL || offset == NULL)
-		return (after == NULL) == (offset == NULL);
+		return false;
 	if (strlen(after) >= sizeof(ret->updated_after) || strlen(offset) >= sizeof(ret->offset))
 		return false;
 	copy_text(after, ret->updated_after, sizeof(ret->updated_after));
@@ -210,6 +234,7 @@ int ems_page_decode(const json_t *data, const char *offset_key, struct ems_page 
 {
 	const json_t *content = json_object_get(data, "data");
 	const json_t *final = json_object_get(data, "is_final");
+	const json_t *zipped = json_object_get(data, "is_zipped");
 	struct ems_page p = {0};
 	int rc = 0;
 
@@ -220,7 +245,10 @@ int ems_page_decode(const json_t *data, const char *offset_key, struct ems_page 
 	*ret_why = "bad cursor";
 	if (!take_cursor(data, offset_key, &p.cursor))
 		return -EBADMSG;
-	if (json_is_true(json_object_get(data, "is_zipped")))
+	*ret_why = "is_zipped is no boolean";
+	if (!json_is_boolean(zipped))
+		return -EBADMSG;
+	if (json_is_true(zipped))
 		rc = decode_zipped(content, json_object_get(data, "unzipped_size"), &p, ret_why);
 	else
 		p.content = json_incref((json_t *)content);

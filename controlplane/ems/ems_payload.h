@@ -15,9 +15,15 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define EMS_BODY_MAX (64u << 20)      /* an answer */
-#define EMS_UNZIPPED_MAX (256u << 20) /* its payload */
+#define EMS_BODY_MAX (64u << 20)     /* an answer */
+#define EMS_UNZIPPED_MAX (64u << 20) /* its payload: some 40,000 devices */
 #define EMS_JSON_DEPTH 32u
+/*
+ * A parsed value takes up to 100 times its bytes ("[]" is 3 bytes of text and 250 of memory), so
+ * that a size alone bounds nothing. These allow what 64 MiB of real records hold.
+ */
+#define EMS_JSON_CONTAINERS 1000000u
+#define EMS_JSON_VALUES 5000000u
 
 /* The envelope {"result":{"retval","message"},"data":...}. */
 struct ems_reply {
@@ -49,14 +55,22 @@ struct ems_page {
 				  ems_why *ret_why);
 void ems_page_free(struct ems_page *p);
 
+/* Records that could not be read; of those with a UID, which, as far as there is room. */
+#define EMS_BAD_MAX 256u
+struct ems_bad {
+	unsigned nb;
+	unsigned nb_uid;
+	struct device_uid uid[EMS_BAD_MAX];
+};
+
 /*
  * Fill <b> from a page's content. A record that cannot be read makes its device's tags or
- * certificate unknown rather than stale: it counts in <ret_bad>. -EBADMSG: the page as a whole
- * makes no sense; -ENOMEM.
+ * certificate unknown rather than stale, and is noted in <ret_bad>: the cursor moves past it, so
+ * it has to be asked for again. -EBADMSG: the page as a whole makes no sense; -ENOMEM.
  */
 [[nodiscard]] int ems_sysinfo_to_batch(const json_t *content, struct state_batch *b,
-				       unsigned *ret_bad, ems_why *ret_why);
+				       struct ems_bad *ret_bad, ems_why *ret_why);
 [[nodiscard]] int ems_uid_tags_to_batch(const json_t *content, struct state_batch *b,
-					unsigned *ret_bad, ems_why *ret_why);
-[[nodiscard]] int ems_tags_to_batch(const json_t *content, struct state_batch *b, unsigned *ret_bad,
-				    ems_why *ret_why);
+					struct ems_bad *ret_bad, ems_why *ret_why);
+[[nodiscard]] int ems_tags_to_batch(const json_t *content, struct state_batch *b,
+				    struct ems_bad *ret_bad, ems_why *ret_why);

@@ -3,17 +3,20 @@
 /*
  * The inside of a connector.
  *
- *	            serial number, capabilities, ZTNA CA in order
- *	[VERIFY] -------------------------------------------------> [SYNC]
- *	   ^  ^                                                        |
- *	   |  |  any call fails: back off with jitter, verify again    | sysinfo and uid_tags final
- *	   |  +--------------------------------------------------------+
- *	   |                                                           v
- *	   +-------------------------------------------------------- [LIVE]
- *	                                                 notifications make objects due
+ *	          serial number, capabilities, ZTNA CA in order
+ *	[VERIFY] -----------------------------------------------> [SYNC]
+ *	   ^  ^                                                      |
+ *	   |  |  EMS refuses us or is no longer who it was:          | sysinfo and uid_tags final
+ *	   |  |  back off with jitter, verify again                  | and in force
+ *	   |  +------------------------------------------------------+
+ *	   |                                                         v
+ *	   +------------------------------------------------------ [LIVE]
+ *
+ * From SYNC on, each object is pulled a page at a time when it is due, and has a back-off of its
+ * own when it fails: tags' addresses that cannot be read must not delay a revocation.
  *
  * The connector's thread owns everything in struct ems_conn that is not under <mutex>. It holds
- * neither <mutex> nor cp_lock while it waits for EMS.
+ * neither <mutex> nor cp_lock while it waits for EMS. cp_lock is taken before <mutex>.
  */
 
 #pragma once
@@ -21,6 +24,7 @@
 #include "config/config.h"
 #include "ems/ems.h"
 #include "ems/ems_payload.h"
+#include "ems/ems_wire.h"
 #include "state/state.h"
 
 #include <curl/curl.h>
@@ -34,7 +38,6 @@
 #define EMS_PULLS_PER_CALL 50u
 #define EMS_VPN_MAX 4096u
 #define EMS_BATCHES_MAX 4u /* posted and not yet applied: back-pressure on a full sync */
-#define EMS_SN_MAX 32u
 
 enum ems_phase {
 	EMS_VERIFY,
@@ -48,7 +51,9 @@ struct ems_obj {
 	const char *desc;
 	const char *entry;
 	const char *offset_key; /* NULL: not paged */
-	uint32_t poll_s;        /* when there are no notifications */
+	uint32_t poll_s;        /* without notifications; 0: not polled */
+	uint32_t poll_ws_s;     /* with them, for certainty */
+	bool is_posture;        /* decisions rest on it: while it fails EMS is not in contact */
 };
 extern const struct ems_obj ems_objs[STATE_OBJ__COUNT];
 
@@ -61,13 +66,17 @@ struct ems_conn {
 	char *ca_pem, *cert_pem, *key_pem;
 	size_t ca_len, cert_len, key_len;
 	bool has_fingerprint, is_trust_ca_cn, is_websocket, has_ztna_ca;
+	bool is_pull_sysinfo, is_pull_tags;
 	uint8_t fingerprint[CONFIG_FINGERPRINT_LEN];
-	unsigned call_timeout_s;
+	unsigned call_timeout_s, out_of_sync_s;
 
 	pthread_t thread;
 	bool is_started;
-	_Atomic(bool)
-		is_stopping; /* main thread sets; connector's thread and curl's callback read */
+	/* main or reload thread sets; connector's thread, curl's callback and batches read */
+	_Atomic(bool) is_stopping;
+	/* main thread: a connector that a reload put aside, until its last batch is through */
+	struct ems_conn *next;
+	bool is_joined;
 
 	/* under <mutex> */
 	pthread_mutex_t mutex;
@@ -76,11 +85,13 @@ struct ems_conn {
 	bool is_pull_all;
 	struct device_uid pull[EMS_PULLS_MAX];
 	unsigned nb_pull;
-	struct ems_vpn vpn[EMS_VPN_MAX];
+	struct ems_vpn vpn[EMS_VPN_MAX]; /* changes to send */
 	unsigned nb_vpn;
+	bool is_vpn_lost; /* a change found no room: send all */
 
 	/* the thread's own */
 	enum ems_phase phase;
+	bool has_base; /* all that decisions need was pulled since the start */
 	CURL *curl;
 	struct lws_context *lws;
 	struct lws *wsi;
@@ -89,14 +100,25 @@ struct ems_conn {
 	char ws_text[4096];
 	size_t ws_len;
 	bool is_due[STATE_OBJ__COUNT];
-	uint64_t notified_us[STATE_OBJ__COUNT];
+	bool is_paging[STATE_OBJ__COUNT]; /* more pages to come */
+	bool is_full[STATE_OBJ__COUNT];   /* this pull began without a cursor */
+	bool is_complete[STATE_OBJ__COUNT];
+	uint64_t due_us[STATE_OBJ__COUNT];      /* notification that waits */
+	uint64_t notified_us[STATE_OBJ__COUNT]; /* notification that is being served */
 	uint64_t poll_at_ms[STATE_OBJ__COUNT];
+	uint64_t obj_retry_at_ms[STATE_OBJ__COUNT];
+	unsigned obj_failures[STATE_OBJ__COUNT]; /* in a row */
 	uint64_t retry_at_ms, ws_retry_at_ms;
-	unsigned nb_failures;
+	unsigned nb_failures, nb_ws_failures;
 	uint64_t posted_ms; /* status */
 	struct state_cursor cursor[STATE_OBJ__COUNT];
+	/* devices whose record could not be read, to be asked for again */
+	struct device_uid bad[EMS_PULLS_MAX];
+	unsigned nb_bad, nb_bad_rounds;
+	bool is_bad_lost; /* there were more: everything has to be pulled again */
+	uint64_t bad_at_ms;
 	struct state_ems_status status;
-	char peer_serial[EMS_SN_MAX + 1]; /* subject CN of the certificate just seen */
+	char tls_why[STATE_ERR_STRLEN]; /* why the last handshake's certificate was refused */
 };
 
 /* ems_call.c: one REST call. */
@@ -109,25 +131,39 @@ struct ems_answer {
 
 /*
  * GET (or POST <json>) <entry>?<query>. 0 with <ret> (free with ems_answer_free()); -ETIMEDOUT,
- * -ECONNREFUSED, -EACCES (certificate), -ECANCELED (stopping), -EPROTO, -EFBIG. The reason goes
- * to the object's statistics and the connector's last error.
+ * -ECONNREFUSED, -EACCES (certificate, HTTP 401), -ECANCELED (stopping), -EPROTO, -EFBIG. The
+ * reason goes to the object's statistics and the connector's last error.
  */
 [[nodiscard]] int ems_call(struct ems_conn *c, enum state_obj obj, const char *query,
 			   const char *json, struct ems_answer *ret);
 void ems_answer_free(struct ems_answer *a);
 void ems_call_failed(struct ems_conn *c, enum state_obj obj, const char *what);
-/* Percent-encode as EMS's queries are: everything but letters, digits, '-', '_'. */
-size_t ems_encode(const char *s, char *ret, size_t cap);
+/* The same, and the envelope is in order and says success. -ESTALE: EMS lost the cursor. */
+[[nodiscard]] int ems_call_reply(struct ems_conn *c, enum state_obj obj, const char *query,
+				 const char *json, struct ems_reply *ret);
 
-/* ems_verify.c: who the server is. Installed into every TLS context of the connector. */
+/*
+ * ems_verify.c: who the server is. Installed into curl's TLS context; libwebsockets asks for each
+ * certificate through ems_verify_cert(): OpenSSL's verify callback, 1 to go on.
+ */
 void ems_verify_install(SSL_CTX *ctx, struct ems_conn *c);
+int ems_verify_cert(struct ems_conn *c, int ok, X509_STORE_CTX *store);
 
-/* ems_pull.c: objects. 0 or negative. */
-[[nodiscard]] int ems_verify(struct ems_conn *c);
+/* ems_hello.c: serial number, capabilities, ZTNA CAs. */
+[[nodiscard]] int ems_hello(struct ems_conn *c);
+/* One of these objects again. */
+[[nodiscard]] int ems_hello_pull(struct ems_conn *c, enum state_obj obj);
+
+/* ems_pull.c: 1: there are more pages; 0: done; negative. */
 [[nodiscard]] int ems_pull(struct ems_conn *c, enum state_obj obj);
 [[nodiscard]] int ems_pull_devices(struct ems_conn *c, const struct device_uid *uid, unsigned nb);
+/* The next pull of <obj> is a full one. */
+void ems_pull_restart(struct ems_conn *c, enum state_obj obj);
 [[nodiscard]] int ems_vpn_send(struct ems_conn *c, const struct ems_vpn *list, unsigned nb,
 			       bool is_snapshot);
+/* Have the main thread publish what was changed under the lock. */
+[[nodiscard]] int ems_publish(struct ems_conn *c);
+bool ems_is_applied(struct ems_conn *c);
 
 /* ems_ws.c: notifications. */
 [[nodiscard]] int ems_ws_init(struct ems_conn *c);
@@ -136,8 +172,18 @@ void ems_ws_connect(struct ems_conn *c);
 /* One turn: wait for frames, the tick, or ems_wake(). */
 void ems_ws_service(struct ems_conn *c);
 
-/* ems.c */
-void ems_wake(struct ems_conn *c); /* any thread */
+/* ems_run.c: the thread. */
+void *ems_run(void *conn);
 void ems_contact(struct ems_conn *c);
 void ems_status_post(struct ems_conn *c, bool is_now);
 void ems_on_notification(struct ems_conn *c, const char *text, size_t len);
+void ems_make_due(struct ems_conn *c, enum state_obj obj, uint64_t notified_us);
+
+/* ems.c */
+void ems_wake(struct ems_conn *c); /* any thread */
+/* Every VPN user there is, for a snapshot; drops the changes that wait. free() <ret>. -ENOMEM. */
+[[nodiscard]] int ems_vpn_all(struct ems_conn *c, struct ems_vpn **ret, unsigned *ret_nb);
+/* Last words of the thread. */
+void ems_finished(struct ems_conn *c);
+/* Main thread, under the lock: a batch is through. */
+void ems_on_applied(void *conn, bool is_applied);

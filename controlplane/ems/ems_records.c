@@ -10,6 +10,14 @@
 
 #define VERSION_PARTS 8u
 
+/* Record of <uid> (NULL: one without) could not be read. */
+static void note_bad(struct ems_bad *bad, const struct device_uid *uid)
+{
+	bad->nb++;
+	if (uid != NULL && bad->nb_uid < EMS_BAD_MAX)
+		bad->uid[bad->nb_uid++] = *uid;
+}
+
 static struct slice copy_json_string(struct state_batch *b, const json_t *j)
 {
 	if (!json_is_string(j))
@@ -29,13 +37,13 @@ static struct slice copy_integer(struct state_batch *b, const json_t *j)
 /* [7,4,0] as "7.4.0". */
 static struct slice copy_version(struct state_batch *b, const json_t *j)
 {
-	char text[VERSION_PARTS * 12];
+	char text[VERSION_PARTS * 22];
 	size_t len = 0;
 
 	for (size_t i = 0; i < json_array_size(j) && i < VERSION_PARTS; i++) {
 		const json_t *part = json_array_get(j, i);
-		const int n = snprintf(text + len, sizeof(text) - len, "%s%d", i == 0 ? "" : ".",
-				       (int)json_integer_value(part));
+		const int n = snprintf(text + len, sizeof(text) - len, "%s%lld", i == 0 ? "" : ".",
+				       (long long)json_integer_value(part));
 
 		if (!json_is_integer(part) || n < 0 || (size_t)n >= sizeof(text) - len)
 			return SLICE_EMPTY;
@@ -96,14 +104,14 @@ static void copy_routes(struct state_batch *b, const json_t *rec, struct state_s
 }
 
 /*
- * A flag of the record. One of the wrong type is malformed; an absent one is false, and where
- * false would be the lenient answer the caller says so.
+ * A flag of the record. One of the wrong type is malformed; so is an absent one that is <needed>:
+ * there, false could be the lenient answer.
  */
-static bool take_flag(const json_t *rec, const char *key, bool *is_bad)
+static bool take_flag(const json_t *rec, const char *key, bool is_needed, bool *is_bad)
 {
 	const json_t *j = json_object_get(rec, key);
 
-	if (j != NULL && !json_is_boolean(j) && !json_is_null(j))
+	if (!json_is_boolean(j) && (is_needed || (j != NULL && !json_is_null(j))))
 		*is_bad = true;
 	return json_is_true(j);
 }
@@ -113,23 +121,23 @@ static bool take_flag(const json_t *rec, const char *key, bool *is_bad)
  * through as registered nowhere and with no certificate, which denies.
  */
 static void fill_sysinfo(struct state_batch *b, const json_t *rec, struct state_sysinfo *s,
-			 unsigned *ret_bad)
+			 struct ems_bad *ret_bad)
 {
 	const json_t *sn = json_object_get(rec, "client_cert_sn");
 	bool is_bad = !json_is_object(rec);
 
 	s->update_time = copy_json_string(b, json_object_get(rec, "sysinfo_update_time"));
-	if (take_flag(rec, "is_deleted", &is_bad)) {
+	if (take_flag(rec, "is_deleted", false, &is_bad)) {
 		s->is_deleted = true;
 		return;
 	}
-	if (take_flag(rec, "is_registered", &is_bad))
+	if (take_flag(rec, "is_registered", true, &is_bad))
 		s->flags |= SNAP_DEV_REGISTERED;
-	if (take_flag(rec, "online", &is_bad))
+	if (take_flag(rec, "online", false, &is_bad))
 		s->flags |= SNAP_DEV_ONLINE;
-	if (take_flag(rec, "quarantined", &is_bad))
+	if (take_flag(rec, "quarantined", true, &is_bad))
 		s->flags |= SNAP_DEV_QUARANTINED;
-	if (take_flag(rec, "onnet", &is_bad))
+	if (take_flag(rec, "onnet", false, &is_bad))
 		s->flags |= SNAP_DEV_ON_NET;
 	if (sn != NULL && !json_is_null(sn) &&
 	    (!json_is_string(sn) ||
@@ -142,22 +150,22 @@ static void fill_sysinfo(struct state_batch *b, const json_t *rec, struct state_
 		return;
 	s->flags = 0;
 	s->serial = (struct cert_serial){0};
-	(*ret_bad)++;
+	note_bad(ret_bad, &s->uid);
 }
 
-int ems_sysinfo_to_batch(const json_t *content, struct state_batch *b, unsigned *ret_bad,
+int ems_sysinfo_to_batch(const json_t *content, struct state_batch *b, struct ems_bad *ret_bad,
 			 ems_why *ret_why)
 {
 	const char *key;
 	json_t *rec;
 
-	*ret_bad = 0;
+	*ret_bad = (struct ems_bad){0};
 	json_object_foreach((json_t *)content, key, rec)
 	{
 		struct device_uid uid;
 
 		if (device_uid_parse(key, strlen(key), &uid) < 0) {
-			(*ret_bad)++;
+			note_bad(ret_bad, NULL);
 			continue;
 		}
 
@@ -188,7 +196,7 @@ static bool fill_tag(struct state_batch *b, const json_t *j, struct state_tag_re
 }
 
 static void fill_tags(struct state_batch *b, const struct device_uid *uid, const json_t *entry,
-		      unsigned *ret_bad)
+		      struct ems_bad *ret_bad)
 {
 	const json_t *list = json_object_get(entry, "tags");
 	const size_t n = json_array_size(list);
@@ -207,17 +215,17 @@ static void fill_tags(struct state_batch *b, const struct device_uid *uid, const
 			is_ok = false;
 	}
 	if (!is_ok)
-		(*ret_bad)++;
+		note_bad(ret_bad, uid);
 }
 
-int ems_uid_tags_to_batch(const json_t *content, struct state_batch *b, unsigned *ret_bad,
+int ems_uid_tags_to_batch(const json_t *content, struct state_batch *b, struct ems_bad *ret_bad,
 			  ems_why *ret_why)
 {
 	json_t *lists = json_object_get(content, "uid_tag_lists");
 	const char *key;
 	json_t *entry;
 
-	*ret_bad = 0;
+	*ret_bad = (struct ems_bad){0};
 	if (!json_is_object(lists)) {
 		*ret_why = "no uid_tag_lists";
 		return -EBADMSG;
@@ -227,7 +235,7 @@ int ems_uid_tags_to_batch(const json_t *content, struct state_batch *b, unsigned
 		struct device_uid uid;
 
 		if (device_uid_parse(key, strlen(key), &uid) < 0) {
-			(*ret_bad)++;
+			note_bad(ret_bad, NULL);
 			continue;
 		}
 		fill_tags(b, &uid, entry, ret_bad);
@@ -266,21 +274,28 @@ static struct slice copy_addresses(struct state_batch *b, const json_t *cmd)
 	return all;
 }
 
-int ems_tags_to_batch(const json_t *content, struct state_batch *b, unsigned *ret_bad,
+int ems_tags_to_batch(const json_t *content, struct state_batch *b, struct ems_bad *ret_bad,
 		      ems_why *ret_why)
 {
 	const json_t *commands = json_object_get(content, "commands");
 
-	*ret_bad = 0;
+	if (commands != NULL && !json_is_array(commands)) {
+		*ret_why = "commands is no array";
+		return -EBADMSG;
+	}
+	*ret_bad = (struct ems_bad){0};
 	for (size_t i = 0; i < json_array_size(commands); i++) {
 		const json_t *cmd = json_array_get(commands, i);
 		const json_t *name = json_object_get(cmd, "name");
 		const json_int_t type = json_integer_value(json_object_get(cmd, "tag_type"));
 		const char *action = json_string_value(json_object_get(cmd, "action"));
+		const bool is_removed = action != NULL && (strcmp(action, "remove") == 0 ||
+							   strcmp(action, "delete") == 0);
 
 		if (!json_is_string(name) || json_string_length(name) > STATE_TAG_MAX ||
-		    type < SNAP_TAG_ZERO_TRUST || type > SNAP_TAG_FABRIC || action == NULL) {
-			(*ret_bad)++;
+		    type < SNAP_TAG_ZERO_TRUST || type > SNAP_TAG_FABRIC || action == NULL ||
+		    (!is_removed && strcmp(action, "add") != 0)) {
+			note_bad(ret_bad, NULL);
 			continue;
 		}
 
@@ -290,7 +305,7 @@ int ems_tags_to_batch(const json_t *content, struct state_batch *b, unsigned *re
 			break;
 		def->name = copy_json_string(b, name);
 		def->kind = (uint8_t)type;
-		def->is_removed = strcmp(action, "remove") == 0;
+		def->is_removed = is_removed;
 		def->uuid = copy_json_string(b, json_object_get(cmd, "tag_uid"));
 		def->addresses = copy_addresses(b, cmd);
 	}

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <unistd.h>
 
 LOG_TYPE("ems");
 
@@ -17,7 +18,7 @@ LOG_TYPE("ems");
 #define TICK_US 250000
 #define PING_S 5
 #define HANGUP_S 15
-#define RETRY_MS 1000u
+#define FAILURES_MAX 5u /* longest wait between attempts: 16 s and some */
 
 static const lws_retry_bo_t keepalive = {
 	.secs_since_valid_ping = PING_S,
@@ -26,6 +27,11 @@ static const lws_retry_bo_t keepalive = {
 
 static void lost(struct ems_conn *c, const char *why)
 {
+	uint32_t r;
+
+	c->status.last_error_ms = loop_real_ms();
+	(void)snprintf(c->status.last_error, sizeof(c->status.last_error), "notifications: %.100s",
+		       c->tls_why[0] != '\0' ? c->tls_why : why);
 	if (c->status.ws == STATE_WS_CONNECTED) {
 		c->status.nb_ws_lost++;
 		LOG(WARN, "notifications lost ems=%s reason=\"%s\"", c->name, why);
@@ -33,7 +39,11 @@ static void lost(struct ems_conn *c, const char *why)
 	c->wsi = NULL;
 	c->ws_is_registered = false;
 	c->status.ws = STATE_WS_LOST;
-	c->ws_retry_at_ms = loop_now_ms() + RETRY_MS;
+	if (getentropy(&r, sizeof(r)) < 0)
+		r = 0;
+	c->ws_retry_at_ms = loop_now_ms() + ems_backoff_ms(c->nb_ws_failures, r);
+	if (c->nb_ws_failures < FAILURES_MAX)
+		c->nb_ws_failures++;
 	ems_status_post(c, true);
 }
 
@@ -60,10 +70,10 @@ static void established(struct ems_conn *c, struct lws *wsi)
 	c->ws_len = 0;
 	LOG(NOTICE, "notifications connected ems=%s", c->name);
 	ems_contact(c);
-	c->is_due[STATE_OBJ_SYSINFO] = true;
-	c->is_due[STATE_OBJ_UID_TAGS] = true;
-	c->is_due[STATE_OBJ_TAGS] = true;
-	c->is_due[STATE_OBJ_ZTNA_CA] = true;
+	ems_make_due(c, STATE_OBJ_SYSINFO, 0);
+	ems_make_due(c, STATE_OBJ_UID_TAGS, 0);
+	ems_make_due(c, STATE_OBJ_TAGS, 0);
+	ems_make_due(c, STATE_OBJ_ZTNA_CA, 0);
 	lws_callback_on_writable(wsi);
 	ems_status_post(c, true);
 }
@@ -71,6 +81,8 @@ static void established(struct ems_conn *c, struct lws *wsi)
 /* Frames may come in pieces; one that is too long is no notification of EMS's. */
 static int received(struct ems_conn *c, struct lws *wsi, const void *in, size_t len)
 {
+	c->nb_ws_failures =
+		0; /* not at the handshake: one may be cut right after it, again and again */
 	ems_contact(c);
 	if (lws_frame_is_binary(wsi) || c->ws_len + len > sizeof(c->ws_text))
 		return -1;
@@ -94,6 +106,12 @@ static int on_ws(struct lws *wsi, enum lws_callback_reasons reason, void *user, 
 		/* <user> is the SSL_CTX here; <wsi> a stand-in of the vhost's. */
 		ems_verify_install(user, c);
 		return 0;
+	case LWS_CALLBACK_OPENSSL_PERFORM_SERVER_CERT_VERIFICATION:
+		/*
+		 * libwebsockets replaces the context's callback by its own for each connection;
+		 * that one asks here. <user> is the X509_STORE_CTX, <len> what OpenSSL thinks.
+		 */
+		return ems_verify_cert(c, (int)len, user) == 1 ? 0 : -1;
 	case LWS_CALLBACK_CLIENT_ESTABLISHED:
 		established(c, wsi);
 		return 0;
@@ -102,6 +120,7 @@ static int on_ws(struct lws *wsi, enum lws_callback_reasons reason, void *user, 
 	case LWS_CALLBACK_CLIENT_RECEIVE:
 		return received(c, wsi, in, len);
 	case LWS_CALLBACK_CLIENT_RECEIVE_PONG:
+		c->nb_ws_failures = 0;
 		ems_contact(c);
 		return 0;
 	case LWS_CALLBACK_CLIENT_CONNECTION_ERROR:
@@ -178,6 +197,7 @@ void ems_ws_connect(struct ems_conn *c)
 	};
 
 	c->status.ws = STATE_WS_CONNECTING;
+	c->tls_why[0] = '\0';
 	c->ws_is_registered = false;
 	if (lws_client_connect_via_info(&info) == NULL && c->status.ws == STATE_WS_CONNECTING)
 		lost(c, "cannot connect");

@@ -22,6 +22,7 @@
 #include "common/base/slice.h"
 #include "common/snap/snap_layout.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -105,6 +106,8 @@ struct state_batch {
 	bool has_cursor;
 	uint8_t cursor_obj;
 	struct state_cursor cursor;
+	/* when it points to true the batch is dropped: its connector was stopped meanwhile */
+	const _Atomic(bool) *is_void;
 	/* called on the main thread under the lock when all is applied and published, or when the
 	 * batch is dropped at shutdown (<is_applied> false) */
 	void (*on_done)(void *user, bool is_applied);
