@@ -53,6 +53,11 @@ enum tcp_state {
 #define TCP_EV_SENT_ALL (1u << 3)  /* everything committed has been acknowledged */
 #define TCP_EV_ERROR (1u << 4)     /* dead: see tcp_conn_error(); only tcp_close() remains */
 
+enum tcp_congestion {
+	TCP_CONGESTION_CUBIC, /* RFC 9438 */
+	TCP_CONGESTION_NEWRENO,
+};
+
 struct tcp_params {
 	struct rte_mempool *pool; /* for emitted segments; single consumer */
 	uint32_t max_conns;       /* pool of connections, allocated at once */
@@ -60,9 +65,10 @@ struct tcp_params {
 	uint32_t rcv_buf;         /* bytes, upper bound of the receive window per connection */
 	uint32_t snd_buf;         /* bytes, upper bound of unacknowledged + unsent per connection */
 	uint16_t mss;             /* MTU - 40 */
-	bool tx_cksum_offload;    /* leave TCP/IPv4 checksums to the port (sets ol_flags, lens) */
-	uint64_t secret[2];       /* random: ISN (RFC 6528), SYN cookies, table hash */
-	uint32_t syn_backlog;     /* half-open connections above which SYN cookies are sent */
+	enum tcp_congestion congestion;
+	bool tx_cksum_offload; /* leave TCP/IPv4 checksums to the port (sets ol_flags, lens) */
+	uint64_t secret[2];    /* random: ISN (RFC 6528), SYN cookies, table hash */
+	uint32_t syn_backlog;  /* half-open connections above which SYN cookies are sent */
 	/* Bounded memory for all receive queues together, in mbufs; 0 = no bound. */
 	uint32_t max_rx_mbufs;
 	/*

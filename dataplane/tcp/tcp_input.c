@@ -163,9 +163,12 @@ static void listen_input(struct tcp_stack *st, struct tcp_segin *s, uint32_t min
 
 		if (c != NULL)
 			conn_input(c, s, now_us);
-		else if (now_us > st->cookie_until_us || (s->len == 0 && !(s->flags & TCP_FIN)))
+		else if (now_us > st->cookie_until_us)
 			tcp_reply_rst(st, s);
-		/* else perhaps text that overtook the cookie, which only the first byte carries */
+		/*
+		 * else perhaps it overtook the one that carries the cookie, which is the one with
+		 * the first sequence number: no reset, the peer will send that again.
+		 */
 		return;
 	}
 	if (s->flags & TCP_SYN)

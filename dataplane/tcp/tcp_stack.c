@@ -98,7 +98,7 @@ struct tcp_conn *tcp_conn_alloc(struct tcp_stack *st, const struct tcp_tuple *tu
 	c->t_ack.kind = TCP_T_ACK;
 	c->t_life.kind = TCP_T_LIFE;
 	c->rto_us = TCP_RTO_INIT_US;
-	c->cc = &tcp_cc_cubic;
+	c->cc = st->p.congestion == TCP_CONGESTION_NEWRENO ? &tcp_cc_newreno : &tcp_cc_cubic;
 	c->reo_mult = 1;
 	c->rcv_limit = RTE_MIN(st->p.rcv_buf, TCP_INIT_RCV_WND);
 	c->rcv_mss = TCP_MIN_MSS;

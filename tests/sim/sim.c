@@ -539,6 +539,7 @@ static struct tcp_params params_from_seed(struct rte_mempool *pool)
 		/* One run in eight goes through SYN cookies. */
 		.syn_backlog = rnd() % 8 == 0 ? 0 : 16,
 		.max_rx_mbufs = 4096,
+		.congestion = rnd() % 4 == 0 ? TCP_CONGESTION_NEWRENO : TCP_CONGESTION_CUBIC,
 	};
 }
 

@@ -299,7 +299,7 @@ static void forged_and_stale_cookies_are_refused(void **state)
 	sc_out(s);
 	sc_in(s, ACK, 1, 2, 1000, NULL, 0); /* off by one */
 	assert_int_equal(s->counters[OUTCOME_TCP_SYN_COOKIE_BAD], 1);
-	sc_expect(s, RST, 2, 0, 0);
+	sc_expect_nothing(s); /* it may have overtaken the true one */
 	sc_wait(s, 130 * (uint64_t)SEC);
 	s->peer_port++;
 	sc_in(s, SYN, 0, 0, 1000, NULL, 0); /* keeps cookies in use */
