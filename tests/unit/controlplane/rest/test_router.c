@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include "base/lock.h"
+#include "common/base/slice.h"
+#include "rest/rest_priv.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static struct cp cp;
+
+static int dispatch(enum rest_method method, const char *path, const char *query, json_t **ret)
+{
+	struct rest_res res;
+
+	rest_dispatch(&cp, method, path, query, (struct slice){0}, &res);
+	free(res.text);
+	if (ret != NULL)
+		*ret = res.json;
+	else
+		json_decref(res.json);
+	return res.status;
+}
+
+static void what_is_not_there_is_404_with_a_problem_document(void **)
+{
+	static const char *const path[] = {
+		"",
+		"/",
+		"/api",
+		"/api/v1/",
+		"/api/v2/status",
+		"/api/v1/nix",
+		"/api/v1/devices/",
+		"/api/v1/devices/a/b",
+		"//api/v1/status",
+		"/api/v1/status/..",
+	};
+
+	for (size_t i = 0; i < sizeof(path) / sizeof(path[0]); i++) {
+		json_t *j;
+
+		assert_int_equal(dispatch(REST_GET, path[i], "", &j), 404);
+		assert_int_equal(json_integer_value(json_object_get(j, "status")), 404);
+		assert_true(json_is_string(json_object_get(j, "detail")));
+		json_decref(j);
+	}
+}
+
+static void a_wrong_method_is_405(void **)
+{
+	assert_int_equal(dispatch(REST_POST, "/api/v1/status", "", NULL), 405);
+	assert_int_equal(dispatch(REST_DELETE, "/api/v1/devices", "", NULL), 405);
+	assert_int_equal(dispatch(REST_GET, "/api/v1/reload", "", NULL), 405);
+	assert_int_equal(dispatch(REST_GET, "/api/v1/sessions/5", "", NULL), 405);
+}
+
+static void bad_uids_are_400(void **)
+{
+	static const char *const uid[] = {
+		"xx",
+		"4197282468E54B0080CA170C8536A59",
+		"4197282468E54B0080CA170C8536A5966",
+		"4197282468E54B0080CA170C8536A59G",
+		"' OR 1=1",
+	};
+
+	for (size_t i = 0; i < sizeof(uid) / sizeof(uid[0]); i++) {
+		char path[128];
+
+		(void)snprintf(path, sizeof(path), "/api/v1/devices/%s", uid[i]);
+		assert_int_equal(dispatch(REST_GET, path, "", NULL), 400);
+	}
+	assert_int_equal(dispatch(REST_GET, "/api/v1/sessions", "uid=xx", NULL), 400);
+	assert_int_equal(dispatch(REST_GET, "/api/v1/denials", "uid=xx", NULL), 400);
+	assert_int_equal(dispatch(REST_GET, "/api/v1/denials", "uid=", NULL), 400);
+	assert_int_equal(dispatch(REST_GET, "/api/v1/denials", "request=12", NULL), 400);
+	assert_int_equal(dispatch(REST_DELETE, "/api/v1/sessions/12x", "", NULL), 400);
+	assert_int_equal(dispatch(REST_DELETE, "/api/v1/sessions/-1", "", NULL), 400);
+}
+
+static void denials_are_none_before_the_logs_run(void **)
+{
+	json_t *j;
+
+	assert_int_equal(dispatch(REST_GET, "/api/v1/denials", "", &j), 200);
+	assert_int_equal(json_array_size(json_object_get(j, "denials")), 0);
+	json_decref(j);
+}
+
+static void queries_are_decoded_once(void **)
+{
+	const struct rest_req req = {
+		.query =
+			"a=1&tag=Low%2DRisk+x%26y&tag=second&empty=&bad=%4&nul=a%00b&nib=%zz&xa=9"};
+	char text[16];
+
+	assert_true(rest_query(&req, "tag", text, sizeof(text)));
+	assert_string_equal(text, "Low-Risk x&y");
+	assert_true(rest_query(&req, "a", text, sizeof(text)));
+	assert_string_equal(text, "1");
+	assert_true(rest_query(&req, "xa", text, sizeof(text)));
+	assert_string_equal(text, "9");
+	assert_false(rest_query(&req, "ta", text, sizeof(text)));
+	assert_false(rest_query(&req, "bad", text, sizeof(text)));
+	assert_false(rest_query(&req, "nul", text, sizeof(text)));
+	assert_false(rest_query(&req, "nib", text, sizeof(text)));
+	assert_false(rest_query(&req, "tag", text, 12));
+	assert_true(rest_query(&req, "tag", text, 13));
+	assert_true(rest_has_query(&req, "bad"));
+	assert_false(rest_has_query(&req, "b"));
+}
+
+static void numbers_of_a_query_are_bounded(void **)
+{
+	const struct rest_req req = {.query = "n=12&big=99999999999999999999&x=1a&neg=-1"};
+
+	assert_int_equal(rest_query_uint(&req, "n", 5, 100), 12);
+	assert_int_equal(rest_query_uint(&req, "n", 5, 10), 10);
+	assert_int_equal(rest_query_uint(&req, "none", 5, 10), 5);
+	assert_int_equal(rest_query_uint(&req, "x", 5, 10), 5);
+	assert_int_equal(rest_query_uint(&req, "neg", 5, 10), 5);
+	assert_int_equal(rest_query_uint(&req, "big", 5, 10), 5);
+}
+
+static void strings_that_are_not_utf8_are_still_json(void **)
+{
+	json_t *j = rest_string("a\xff\xc3", 3);
+
+	assert_string_equal(json_string_value(j), "a??");
+	json_decref(j);
+	j = rest_string(NULL, 0);
+	assert_string_equal(json_string_value(j), "");
+	json_decref(j);
+}
+
+static void times_are_utc(void **)
+{
+	json_t *j = rest_time_ms(1742937461544);
+
+	assert_string_equal(json_string_value(j), "2025-03-25T21:17:41Z");
+	json_decref(j);
+	assert_true(json_is_null(rest_time_ms(0)));
+}
+
+/* The document writes {uid} or {id} where the table has a star. */
+static const json_t *find_documented(const json_t *paths, const char *path)
+{
+	const size_t n = strlen(path);
+	const char *key;
+	json_t *v;
+
+	if (path[n - 1] != '*')
+		return json_object_get(paths, path);
+	json_object_foreach((json_t *)paths, key, v)
+	{
+		if (strncmp(key, path, n - 1) == 0 && key[n - 1] == '{')
+			return v;
+	}
+	return NULL;
+}
+
+static void the_api_document_has_every_route_and_no_other(void **)
+{
+	static const char *const key[] = {"get", "post", "delete"};
+	static const char *const name[] = {"GET", "POST", "DELETE"};
+	json_t *doc = json_load_file(API_DOCS "/openapi.json", JSON_REJECT_DUPLICATES, NULL);
+	const json_t *paths = json_object_get(doc, "paths");
+	size_t i, nb_documented = 0;
+	const char *unused;
+	json_t *j, *r, *v;
+
+	assert_non_null(paths);
+	assert_int_equal(dispatch(REST_GET, "/api/v1", "", &j), 200);
+	json_array_foreach(json_object_get(j, "routes"), i, r)
+	{
+		const char *path = json_string_value(json_object_get(r, "path"));
+		const char *method = json_string_value(json_object_get(r, "method"));
+		const json_t *at = find_documented(paths, path);
+
+		for (size_t m = 0; m < 3; m++)
+			if (strcmp(name[m], method) == 0 && json_object_get(at, key[m]) == NULL)
+				fail_msg("%s %s is not in openapi.json", method, path);
+	}
+	json_object_foreach((json_t *)paths, unused, v) nb_documented += json_object_size(v);
+	assert_int_equal(nb_documented, json_array_size(json_object_get(j, "routes")));
+	json_decref(j);
+	json_decref(doc);
+}
+
+static int set_up(void **)
+{
+	lock_init(&cp.lock);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_is_not_there_is_404_with_a_problem_document),
+		cmocka_unit_test(a_wrong_method_is_405),
+		cmocka_unit_test(bad_uids_are_400),
+		cmocka_unit_test(denials_are_none_before_the_logs_run),
+		cmocka_unit_test(queries_are_decoded_once),
+		cmocka_unit_test(numbers_of_a_query_are_bounded),
+		cmocka_unit_test(strings_that_are_not_utf8_are_still_json),
+		cmocka_unit_test(times_are_utc),
+		cmocka_unit_test(the_api_document_has_every_route_and_no_other),
+	};
+
+	return cmocka_run_group_tests(tests, set_up, NULL);
+}
