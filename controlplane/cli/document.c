@@ -19,8 +19,12 @@ static void print_list(const json_t *list, const char *what)
 	size_t i;
 
 	json_array_foreach(list, i, e)
-		printf("%s: %s%s%s\n", what, view_string(e, "path", ""),
-		       view_string(e, "path", "")[0] != 0 ? ": " : "", view_string(e, "text", "-"));
+	{
+		const char *path = view_string(e, "path", "");
+
+		printf("%s: %s%s%s\n", what, path, path[0] != '\0' ? ": " : "",
+		       view_string(e, "text", "-"));
+	}
 }
 
 static int print_result(const struct cli *cli, int rc, const json_t *j, const char *good)
