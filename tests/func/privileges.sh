@@ -37,4 +37,9 @@ if ! getent passwd tagwarden-data >/dev/null; then
 	refused "the data plane refuses to stay root" "insist with --user root" \
 		"$DP" --shm "$DIR/none" --wait 0
 fi
-refused "unless told to, and says so" "staying root" "$DP" --shm "$DIR/none" --wait 0 --user root
+CP=$BUILD/controlplane/tagwarden-controlplane
+if ! getent passwd tagwarden-control tagwarden >/dev/null; then
+	refused "so does the control plane" "insist with --user root" "$CP" --config "$DIR/none"
+fi
+refused "which tells when it is made to" "staying root" "$CP" --config "$DIR/none" --user root
+refused "the data plane does as well" "staying root" "$DP" --shm "$DIR/none" --wait 0 --user root
