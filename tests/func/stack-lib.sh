@@ -48,9 +48,10 @@ start_ems()
 	ems serve --port "${EMS_PORT:-0}" "$@" >"$DIR/ems.log" 2>&1 || fail "emsim does not start"
 	PID[ems]=$(cat "$EMS/emsim.pid")
 	EMS_PORT=$(cat "$EMS/emsim.port")
-	# The control plane reads these as its own user, after it has let go of root.
-	chgrp 64000 "$EMS" "$EMS"/gateway.key "$EMS"/web.key 2>/dev/null
+	# A reload reads these as the control plane's user, for it has let go of root.
+	chgrp 64000 "$EMS" "$EMS"/gateway.key "$EMS"/web.key
 	chmod 0750 "$EMS"
+	chmod 0640 "$EMS"/gateway.key "$EMS"/web.key
 	return 0
 }
 
@@ -183,6 +184,67 @@ lossy_links()
 	lossy_end "$T-w" client 192.0.2.1/24 --seed "${SEED:-1}" "$@" &&
 		lossy_end "$T-l" server 198.51.100.20/24 --seed "$((${SEED:-1} + 1))" "$@" &&
 		ip -n "$T-server" route replace default via 198.51.100.1
+}
+
+# clean_links: the taps back in their namespaces, as plug() had left them.
+clean_links()
+{
+	stop linkem-client
+	stop linkem-server
+	ip -n "$T-client" link del "$T-w-v"
+	ip -n "$T-server" link del "$T-l-v"
+	ip -n "$T-mid" link set "$T-w" netns "$T-client"
+	ip -n "$T-mid" link set "$T-l" netns "$T-server"
+	ip -n "$T-client" addr add 192.0.2.1/24 dev "$T-w"
+	ip -n "$T-server" addr add 198.51.100.20/24 dev "$T-l"
+	ip -n "$T-client" link set "$T-w" up
+	ip -n "$T-server" link set "$T-l" up
+	ip -n "$T-server" route replace default via 198.51.100.1
+}
+
+# reload: the document is written anew from what is set above, and is in force.
+reload()
+{
+	write_config
+	"$CTL" --socket "$API" reload >"$DIR/reload.log" 2>&1 && wait_for 5 config_is_in_force
+}
+
+config_is_in_force()
+{
+	api /api/v1/status | jq -e '.snapshot.config_generation as $g |
+		all(.dataplane.workers[]; .config_generation >= $g)'
+}
+
+# Both reports have come whole, and every worker uses the snapshot that holds <$1> devices.
+fleet_in_force()
+{
+	api /api/v1/ems | jq -e --argjson n "$1" '[.ems[0].calls[] |
+		select(.object == "sysinfo" or .object == "uid_tags") | .records] | min >= $n' &&
+	api /api/v1/status | jq -e --argjson n "$1" '.snapshot.devices >= $n and
+		([.dataplane.workers[].generation] | min) >= .snapshot.generation'
+}
+
+# EMS has nothing left to tell.
+fleet_is_quiet()
+{
+	ems_is_synced && api /api/v1/ems | jq -e '[.ems[0].calls[] |
+		select(.object == "sysinfo" or .object == "uid_tags" or .object == "tags") |
+		.scheduled or .in_flight] | any | not'
+}
+
+# A change came after the generation in $DIR/generation, and every worker has it.
+flip_in_force()
+{
+	api /api/v1/status | jq -e --argjson g "$(cat "$DIR/generation")" '
+		([.dataplane.workers[].generation] | min) > $g'
+}
+
+# memory_of PROCESS: own and shared megabytes.
+memory_of()
+{
+	awk -v what="$1" '/^Rss(Anon|File|Shmem)/ { kb[$1] = $2 }
+		END { printf "%-14s %12d %12d\n", what, kb["RssAnon:"] / 1024, kb["RssShmem:"] / 1024 }' \
+		"/proc/${PID[$1]}/status"
 }
 
 stack_up()
