@@ -274,7 +274,7 @@ scene_4()
 	request=$(jq -r .request_id "$DIR/body")
 	ctl explain "$request" | tee "$DIR/ctl.out"
 	shown_sn=$(openssl x509 -in "$EMS/devices/$DEV.pem" -noout -serial | sed 's/.*=//')
-	known_sn=$(ems show "$DEV" --print serial)
+	known_sn=$(ems show "$DEV" --print client_cert_sn)
 	expect "tagwardenctl shows the certificate's serial number beside EMS's" \
 		grep -qi "$shown_sn *$known_sn *DIFFERENT" "$DIR/ctl.out"
 }
@@ -391,7 +391,7 @@ scene_6()
 	say "The first answer came $(since "$at") after the start."
 
 	say "EMS is killed. Posture cannot be refreshed: it counts for the out-of-sync threshold," \
-		"$OUT_OF_SYNC s here, and then nobody is known to be healthy."
+		"$OUT_OF_SYNC s here from the last contact, and then nobody is known to be healthy."
 	stop ems KILL
 	at=$(us)
 	expect "at first access goes on" has_code 200 "$good"
@@ -400,7 +400,7 @@ scene_6()
 	status_end
 	expect "and then it does not" has_code 403 "$good"
 	say "That was $(since "$at") after EMS was lost."
-	ctl show status
+	ctl show ems
 	start_ems
 	expect "EMS comes back, and so does access" wait_for 60 has_code 200 "$good"
 	OUT_OF_SYNC=180
@@ -455,7 +455,7 @@ scene_8()
 	typed "emsim synth $devices"
 	ems synth "$devices" >/dev/null || fail "emsim makes no fleet"
 	at=$(us)
-	while ! fleet_in_force "$devices"; do
+	while ! fleet_in_force "$devices" >/dev/null; do
 		[ $(($(us) - at)) -lt 600000000 ] || break
 		status "$(fleet_progress)"
 		sleep 0.5
@@ -544,7 +544,8 @@ progress()
 keep()
 {
 	local name ns
-	mkdir -p -m 0700 "$KEPT"
+	mkdir -p "$KEPT"
+	chmod 0700 "$KEPT"
 	{
 		for name in "${!PID[@]}"; do
 			echo "pid ${PID[$name]}"
