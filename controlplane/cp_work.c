@@ -25,6 +25,8 @@ LOG_TYPE("cp");
 #define SLICE 512u
 #define COARSE_MS 200u /* a full pull is published this often */
 #define TICK_MS 250u
+#define SPREAD_MS 1u       /* how exactly it is known when every worker has a version */
+#define SPREAD_MAX_MS 100u /* then the tick looks */
 #define LOG_TICK_MS 20u
 #define RECORDS_MIN_MS 2u
 #define RECORDS_MAX_MS 50u
@@ -47,7 +49,7 @@ struct cp_work {
 	struct queue queue[STATE_MAX_EMS + 1];
 	uint32_t turn; /* EMS whose queue was served last */
 	uint64_t published_ms;
-	struct loop_timer work_timer, tick_timer, log_timer, record_timer;
+	struct loop_timer work_timer, tick_timer, log_timer, record_timer, spread_timer;
 	uint64_t record_ms;
 	struct pull pull[PULL_SLOTS];
 };
@@ -86,6 +88,15 @@ static struct queue *queue_pick(struct cp_work *w)
 	return coarse;
 }
 
+static void on_spread(void *user)
+{
+	struct cp *cp = user;
+
+	if (publish_is_spreading(cp->publish) &&
+	    loop_now_ms() - cp->work->published_ms < SPREAD_MAX_MS)
+		loop_timer_set(cp->loop, &cp->work->spread_timer, SPREAD_MS, on_spread, cp);
+}
+
 static void publish_slice(struct cp *cp, bool is_coarse)
 {
 	struct cp_work *w = cp->work;
@@ -96,6 +107,7 @@ static void publish_slice(struct cp *cp, bool is_coarse)
 		return;
 	(void)publish_now(cp->publish); /* told in the log; tried again by the tick */
 	w->published_ms = loop_now_ms();
+	loop_timer_set(cp->loop, &w->spread_timer, SPREAD_MS, on_spread, cp);
 }
 
 static void on_work(void *user)
@@ -352,6 +364,7 @@ void cp_work_close(struct cp *cp)
 		return;
 	cp_work_drop(cp);
 	loop_timer_cancel(cp->loop, &cp->work->work_timer);
+	loop_timer_cancel(cp->loop, &cp->work->spread_timer);
 	loop_timer_cancel(cp->loop, &cp->work->tick_timer);
 	loop_timer_cancel(cp->loop, &cp->work->log_timer);
 	loop_timer_cancel(cp->loop, &cp->work->record_timer);

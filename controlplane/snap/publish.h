@@ -78,6 +78,12 @@ struct publish_status {
 };
 void publish_status(const struct publish *p, struct publish_status *ret);
 
+/*
+ * Look whether every worker has the last version; false: they all do, and <last_spread_us> says
+ * since when. The tick looks too, but that makes it coarse.
+ */
+bool publish_is_spreading(struct publish *p);
+
 /* Store a private key (PKCS#8 DER) in a slot; the same key gets the same slot. -ENOSPC, -E2BIG. */
 [[nodiscard]] int publish_key_slot(struct publish *p, const void *der, size_t len,
 				   uint32_t *ret_slot);

@@ -121,6 +121,12 @@ void publish_dp_spread(struct publish *p)
 	p->spread_generation = 0;
 }
 
+bool publish_is_spreading(struct publish *p)
+{
+	publish_dp_spread(p);
+	return p->spread_generation != 0;
+}
+
 void publish_status(const struct publish *p, struct publish_status *ret)
 {
 	const struct rdv *rdv = p->shm->rdv;
