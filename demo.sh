@@ -718,4 +718,5 @@ if [ ${#failed[@]} -gt 0 ]; then
 		"$played" "${failed[*]}" "$OFF"
 	exit 1
 fi
-printf '%sAll %d scenes showed what they should%s, in %d s.\n' "$GREEN" "$played" "$OFF" "$SECONDS"
+printf '%s%d of %d scenes showed what they should%s, in %d s.\n' "$GREEN" "$played" "$played" "$OFF" \
+	"$SECONDS"

@@ -49,9 +49,9 @@ start_ems()
 	PID[ems]=$(cat "$EMS/emsim.pid")
 	EMS_PORT=$(cat "$EMS/emsim.port")
 	# A reload reads these as the control plane's user, for it has let go of root.
-	chgrp 64000 "$EMS" "$EMS"/gateway.key "$EMS"/web.key
+	chgrp 64000 "$EMS"
 	chmod 0750 "$EMS"
-	chmod 0640 "$EMS"/gateway.key "$EMS"/web.key
+	chown 64001 "$EMS"/gateway.key "$EMS"/web.key
 	return 0
 }
 
