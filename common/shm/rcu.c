@@ -60,6 +60,27 @@ void rcu_worker_quiescent(struct rdv *rdv, uint32_t worker)
 	rte_rcu_qsbr_quiescent(qsbr(rdv), worker);
 }
 
+/*
+ * The two halves of rte_rcu_qsbr_quiescent(), which DPDK has no names for. It takes the two fields
+ * for plain integers and works on them with the same instructions as these.
+ */
+uint64_t rcu_worker_token(const struct rdv *rdv)
+{
+	const struct rte_rcu_qsbr *v = (const struct rte_rcu_qsbr *)rdv->rcu;
+
+	/* Pairs with the release in rte_rcu_qsbr_start(). */
+	return atomic_load_explicit((const _Atomic(uint64_t) *)&v->token, memory_order_acquire);
+}
+
+void rcu_worker_report(struct rdv *rdv, uint32_t worker, uint64_t token)
+{
+	_Atomic(uint64_t) *cnt = (_Atomic(uint64_t) *)&qsbr(rdv)->qsbr_cnt[worker].cnt;
+
+	/* Release: pairs with the acquire in rte_rcu_qsbr_check(). Unchanged: leave the line be. */
+	if (atomic_load_explicit(cnt, memory_order_relaxed) != token)
+		atomic_store_explicit(cnt, token, memory_order_release);
+}
+
 uint64_t rcu_start(struct rdv *rdv)
 {
 	return rte_rcu_qsbr_start(qsbr(rdv));

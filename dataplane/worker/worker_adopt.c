@@ -4,19 +4,12 @@
  * Following the published snapshot.
  *
  * The worker decides with one version at a time, <view>, across loops, and checks the next one
- * against it. So <view> must stay whole until then, although RCU promises that only for what was
- * loaded after the last report of quiescence. Hence two rules:
- *
- *  (1) Quiescence is reported only while <view> is the published version. When it is not, the
- *      next loop adopts first. While the published one is refused, nothing is reported: the
- *      control plane must not reuse the pages that we go on deciding with.
- *  (2) After the report the root is loaded again. Still the same: <view> was loaded after the
- *      report and is safe until the next one. Not the same (a publish fell between the two, a
- *      matter of nanoseconds): <view> may be written over at any moment, and the new version is
- *      taken at once and checked from the beginning, without touching the old.
- *
- * XXX: should the version of rule (2) be refused as well, the old one goes on being used though it
- * may be written over; that takes a control plane that writes rubbish in just those nanoseconds.
+ * against it. So <view> must stay whole until another one was taken, although it was loaded before
+ * the reports of quiescence in between. Hence the rule: quiescence is reported only while <view> is
+ * the published version, and with a token that was taken before that was looked at (rcu.h says why
+ * the order matters). When it is not, the next loop adopts first. While the published version is
+ * refused, nothing is reported: the control plane must not reuse the pages that we go on deciding
+ * with, and it sees in <refused_generation> why it has to wait.
  */
 
 #include "base/count.h"
@@ -106,33 +99,27 @@ static void adopt(struct worker *w, uint64_t root_off, uint64_t generation,
 	atomic_store_explicit(&me->generation, w->view_generation, memory_order_release);
 }
 
-static void follow(struct worker *w, const struct snap_view *prev, uint64_t now_us)
+void worker_adopt(struct worker *w, uint64_t now_us)
 {
+	if (is_current(w))
+		return;
+
 	const uint64_t generation =
 		atomic_load_explicit(&w->shm->rdv->generation, memory_order_acquire);
 	const uint64_t root_off = load_root(w);
 
 	if (root_off != 0 && (root_off != w->refused_off || generation != w->refused_generation))
-		adopt(w, root_off, generation, prev, now_us);
-}
-
-void worker_adopt(struct worker *w, uint64_t now_us)
-{
-	if (!is_current(w))
-		follow(w, w->view.root == NULL ? NULL : &w->view, now_us);
+		adopt(w, root_off, generation, w->view.root == NULL ? NULL : &w->view, now_us);
 }
 
 void worker_quiesce(struct worker *w, uint64_t now_us)
 {
 	struct rdv *rdv = w->shm->rdv;
+	const uint64_t token = rcu_worker_token(rdv);
 
 	atomic_store_explicit(&rdv->worker[w->index].heartbeat_ms, now_us / 1000,
 			      memory_order_relaxed);
-	/* Rule (1). Without any version there is nothing to hold back. */
-	if (w->view.root != NULL && !is_current(w))
-		return;
-	rcu_worker_quiescent(rdv, w->index);
-	/* Rule (2). */
-	if (w->view.root != NULL && !is_current(w))
-		follow(w, NULL, now_us);
+	/* Without any version there is nothing to hold back. */
+	if (w->view.root == NULL || is_current(w))
+		rcu_worker_report(rdv, w->index, token);
 }

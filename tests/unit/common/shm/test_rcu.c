@@ -77,6 +77,21 @@ static void a_grace_period_waits_for_each_worker_online(void **state)
 	assert_true(rcu_is_done(cp.rdv, t));
 }
 
+static void a_token_taken_before_a_grace_period_began_does_not_end_it(void **state)
+{
+	(void)state;
+	assert_int_equal(rcu_worker_register(cp.rdv, 0), 0);
+
+	const uint64_t before = rcu_worker_token(cp.rdv);
+	const uint64_t t = rcu_start(cp.rdv);
+
+	rcu_worker_report(cp.rdv, 0, before);
+	assert_false(rcu_is_done(cp.rdv, t));
+	rcu_worker_report(cp.rdv, 0, rcu_worker_token(cp.rdv));
+	assert_true(rcu_is_done(cp.rdv, t));
+	rcu_worker_unregister(cp.rdv, 0);
+}
+
 /* Worker 5 of another process: online, quiescent when dp_workers says so, in this order. */
 static void reader(void)
 {
@@ -166,6 +181,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(with_no_reader_a_grace_period_is_over_at_once),
 		T(a_grace_period_waits_for_each_worker_online),
+		T(a_token_taken_before_a_grace_period_began_does_not_end_it),
 		T(a_grace_period_waits_for_the_other_process),
 		T(a_dead_process_is_forgotten),
 		T(a_worker_that_registers_over_its_dead_self_counts_from_now),

@@ -3,8 +3,13 @@
 /* A worker that follows what a publisher writes over as soon as RCU allows. */
 
 #include "common/shm/rcu.h"
-#include "dataplane/worker/worker_adopt.c"
 #include "tests/lib/snap_fixture.h"
+
+/* Between the worker's look at the root and its report: the worst moment to publish at. */
+static void before_report(void);
+#define rcu_worker_report(rdv, worker, token)                                                      \
+	(before_report(), (rcu_worker_report)(rdv, worker, token))
+#include "dataplane/worker/worker_adopt.c"
 
 #include <pthread.h>
 #include <setjmp.h>
@@ -24,6 +29,7 @@ struct bench {
 	struct worker *w;
 	uint64_t token;
 	uint64_t nb_adopted;
+	bool is_late; /* publish once, before the next report */
 	_Atomic(bool) is_over;
 };
 
@@ -86,6 +92,7 @@ static int setup(void **)
 	/* The mapping is anonymous and whole: nothing to ask a file for. */
 	bench.w->snapshot_len = FIXTURE_CAP;
 	bench.nb_adopted = 0;
+	bench.is_late = false;
 	atomic_store(&bench.is_over, false);
 	if (rcu_init(bench.shm.rdv) < 0)
 		return -1;
@@ -114,6 +121,15 @@ static void publish_now(void)
 {
 	if (snap_build_publish(bench.f.build, 1) < 0)
 		abort();
+}
+
+static void before_report(void)
+{
+	if (!bench.is_late)
+		return;
+	bench.is_late = false;
+	put(1, 101);
+	publish_now();
 }
 
 static uint64_t stamp_of(uint64_t n)
@@ -184,6 +200,23 @@ static void a_version_that_does_not_pass_is_refused_and_the_last_good_one_kept(v
 	assert_true(rcu_is_done(rdv, token));
 }
 
+static void a_version_published_in_the_midst_of_a_report_does_not_free_the_one_in_use(void **)
+{
+	fixture_policies(&bench.f, NULL, 0);
+	put(1, 100);
+	publish_now();
+	loop();
+	bench.is_late = true;
+	loop();
+	/* It reported, but not for the grace period that began just before. */
+	assert_false(bench.is_late);
+	assert_false(rcu_is_done(bench.shm.rdv, bench.token));
+	assert_int_equal(stamp_of(1), 100);
+	loop();
+	assert_int_equal(stamp_of(1), 101);
+	assert_true(rcu_is_done(bench.shm.rdv, bench.token));
+}
+
 static void *publisher(void *)
 {
 	struct timespec begin, now;
@@ -245,6 +278,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			a_version_that_does_not_pass_is_refused_and_the_last_good_one_kept, setup,
 			teardown),
+		cmocka_unit_test_setup_teardown(
+			a_version_published_in_the_midst_of_a_report_does_not_free_the_one_in_use,
+			setup, teardown),
 		cmocka_unit_test_setup_teardown(what_it_decides_with_is_never_written_over, setup,
 						teardown),
 	};
