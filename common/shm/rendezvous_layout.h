@@ -18,7 +18,7 @@
 #include <stdint.h>
 
 #define RDV_MAGIC 0x56445a52u
-#define RDV_ABI 1u
+#define RDV_ABI 2u
 /* Room for rte_rcu_qsbr of SNAP_MAX_WORKERS threads: checked against its real size in rcu.c. */
 #define RDV_RCU_SIZE 16384u
 
@@ -28,6 +28,7 @@ struct rdv_worker {
 	_Atomic(uint64_t) config_generation;
 	_Atomic(uint64_t) heartbeat_ms;       /* CLOCK_MONOTONIC */
 	_Atomic(uint64_t) refused_generation; /* newest version that snap_check() refused */
+	_Atomic(uint64_t) adopted_us; /* CLOCK_MONOTONIC, when <generation> was taken up */
 };
 static_assert(sizeof(struct rdv_worker) == 64, "crosses processes");
 

@@ -422,7 +422,8 @@ int publish_now(struct publish *p)
 	publish_keys_commit(p);
 	p->status.nb_publishes++;
 	p->status.last_publish_us = publish_now_us() - begin_us;
-	p->spread_generation = snap_build_generation(p->build);
+	/* A data plane that starts later has its own time to take a version up. */
+	p->spread_generation = p->status.is_dp_alive ? snap_build_generation(p->build) : 0;
 	p->spread_from_us = begin_us;
 	return 0;
 }

@@ -113,11 +113,18 @@ void publish_dp_spread(struct publish *p)
 		return;
 	if (nb > SNAP_MAX_WORKERS)
 		nb = SNAP_MAX_WORKERS;
+	uint64_t last_us = p->spread_from_us;
+
 	for (uint32_t i = 0; i < nb; i++) {
 		if (atomic_load(&rdv->worker[i].generation) < p->spread_generation)
 			return;
+		const uint64_t us = atomic_load(&rdv->worker[i].adopted_us);
+
+		/* Another process's word: a time to come would make nonsense of the difference. */
+		if (us > last_us && us <= publish_now_us())
+			last_us = us;
 	}
-	p->status.last_spread_us = publish_now_us() - p->spread_from_us;
+	p->status.last_spread_us = last_us - p->spread_from_us;
 	p->spread_generation = 0;
 }
 

@@ -16,6 +16,17 @@
 #include "common/shm/rcu.h"
 #include "worker/worker_priv.h"
 
+#include <time.h>
+
+/* Not the loop's time: checking and deciding again are part of how long it took. */
+static uint64_t monotonic_us(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
 static uint64_t load_root(const struct worker *w)
 {
 	/* Pairs with the control plane's release store: the version's objects are visible. */
@@ -95,7 +106,8 @@ static void adopt(struct worker *w, uint64_t root_off, uint64_t generation,
 	count(w->counters, OUTCOME_SNAPSHOT_ADOPTED);
 	atomic_store_explicit(&me->config_generation, w->view_config_generation,
 			      memory_order_relaxed);
-	/* Release: who sees the generation sees its effect on counters and records. */
+	atomic_store_explicit(&me->adopted_us, monotonic_us(), memory_order_relaxed);
+	/* Release: who sees the generation sees its time, and its effect on counters and records. */
 	atomic_store_explicit(&me->generation, w->view_generation, memory_order_release);
 }
 
