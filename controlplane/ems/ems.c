@@ -306,7 +306,9 @@ static int start_all(struct cp *cp)
 		if (c == NULL)
 			return -ENOMEM;
 		if (conn_start(c) < 0) {
-			/* A batch of its own keeps it alive: then it is left to the process's end. */
+			/*
+			 * A batch of its own keeps it alive: then it is left to the process's end.
+			 */
 			if (ems_is_applied(c))
 				conn_free(c);
 			return -EAGAIN;

@@ -382,7 +382,9 @@ void *ems_run(void *conn)
 				conn_failed(c);
 		}
 		ems_status_post(c, false);
-		/* Frames are read between any two calls, so that notifications are stamped early. */
+		/*
+		 * Frames are read between any two calls, so that notifications are stamped early.
+		 */
 		if (rc > 0)
 			ems_wake(c);
 		ems_ws_service(c);
