@@ -79,11 +79,13 @@ static bool is_tap(const struct io_port *p)
 	return strcmp(p->driver, "net_tap") == 0;
 }
 
-/* memif ports have a random address unless one is configured. */
-static bool has_random_mac(const struct io_port *p)
+/* memif ports have a random address unless one is configured, ring ports have none at all. */
+static bool needs_mac(const struct io_port *p, const struct rte_ether_addr *addr)
 {
 	static const char key[] = ",mac=";
 
+	if (rte_is_zero_ether_addr(addr))
+		return true;
 	return strcmp(p->driver, "net_memif") == 0 &&
 	       memmem(p->device.ptr, p->device.len, key, sizeof(key) - 1) == NULL;
 }
@@ -121,7 +123,7 @@ static int port_mac(struct io_port *p)
 
 	if (rc < 0)
 		return rc;
-	if (is_tap(p) || has_random_mac(p))
+	if (is_tap(p) || needs_mac(p, &addr))
 		make_mac(p->device, p->mac);
 	else
 		memcpy(p->mac, addr.addr_bytes, sizeof(p->mac));
