@@ -242,12 +242,22 @@ int tls_conn_read(struct tls_conn *c, void *buf, size_t cap, size_t *ret_n)
 		return -EPROTO;
 	if (tls_conn_flush(c) == -EPROTO)
 		return -EPROTO;
-	ERR_clear_error();
-	const int rc = SSL_read_ex(c->ssl, buf, cap, &n);
-	if (rc != 1)
-		return io_error(c, rc);
-	*ret_n = n;
-	return 0;
+	/*
+	 * libssl stops after a record that is no payload (a ticket, a key update). Payload may stand
+	 * behind it, and no event will tell of that; libssl bounds how many such it takes in a row.
+	 */
+	do {
+		ERR_clear_error();
+		const int rc = SSL_read_ex(c->ssl, buf, cap, &n);
+		if (rc == 1) {
+			*ret_n = n;
+			return 0;
+		}
+		const int err = io_error(c, rc);
+		if (err != -EAGAIN)
+			return err;
+	} while (SSL_want_read(c->ssl) && stream_peek(c->stream).len > 0);
+	return -EAGAIN;
 }
 
 /* RFC 6066 4: 512 to 4096 when the client asked for less. */
