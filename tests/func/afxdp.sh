@@ -7,6 +7,7 @@ need_root
 need ethtool ping
 WAN_DEVICE=net_af_xdp0,iface=$T-w
 LAN_DEVICE=net_af_xdp1,iface=$T-l
+[ "$(nproc)" -lt 2 ] || WORKERS='[0, 1]'
 
 cable()
 {
