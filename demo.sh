@@ -3,7 +3,7 @@
 # Builds Tagwarden, starts all of it between two network namespaces, and plays what it is for.
 # The stack itself is that of the functional tests, tests/func/stack-lib.sh; here are the scenes.
 set -u
-export LC_ALL=C
+export LC_ALL=C PATH=$PATH:/usr/sbin:/sbin
 cd "$(dirname "$(readlink -f "$0")")" || exit 2
 
 NB_SCENES=8
