@@ -10,4 +10,4 @@ stack_up
 start_backend backend 8081
 DEV=$(add_device --name laptop --tag FortiAD) || fail "no device"
 step "EMS told of the device" wait_for 10 device_is_known "$DEV"
-cases http.py "$DEV"
+cases http1.py "$DEV"
