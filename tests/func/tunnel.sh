@@ -25,9 +25,9 @@ step "one is open" wait_for 5 grep -q open "$DIR/a.log"
 step "and another" wait_for 5 grep -q open "$DIR/b.log"
 two_tunnels()
 {
-	[ "$(api /api/v1/sessions | jq '[.sessions[] | select(.state == "tunnel")] | length')" = 2 ]
+	[ "$(api /api/v1/sessions | jq '[.sessions[] | select(.state == "upgraded")] | length')" = 2 ]
 }
-step "both are shown as tunnels" wait_for 5 two_tunnels
+step "both are shown as upgraded" wait_for 5 two_tunnels
 ems tag "$A" -FortiAD >/dev/null
 step "the one without the tag is cut" wait_for 5 grep -q cut "$DIR/a.log"
 sleep 1
