@@ -169,6 +169,8 @@ bool ems_is_applied(struct ems_conn *c);
 [[nodiscard]] int ems_ws_init(struct ems_conn *c);
 void ems_ws_fini(struct ems_conn *c);
 void ems_ws_connect(struct ems_conn *c);
+/* Connector's thread, at its end. */
+void ems_ws_close(struct ems_conn *c);
 /* One turn: wait for frames, the tick, or ems_wake(). */
 void ems_ws_service(struct ems_conn *c);
 

@@ -389,6 +389,7 @@ void *ems_run(void *conn)
 			ems_wake(c);
 		ems_ws_service(c);
 	}
+	ems_ws_close(c);
 	if (c->curl != NULL)
 		curl_easy_cleanup(c->curl);
 	ems_finished(c);

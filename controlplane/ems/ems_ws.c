@@ -32,8 +32,10 @@ static void lost(struct ems_conn *c, const char *why)
 	c->status.last_error_ms = loop_real_ms();
 	(void)snprintf(c->status.last_error, sizeof(c->status.last_error), "notifications: %.100s",
 		       c->tls_why[0] != '\0' ? c->tls_why : why);
-	if (c->status.ws == STATE_WS_CONNECTED) {
+	if (c->status.ws == STATE_WS_CONNECTED && !atomic_load(&c->is_stopping)) {
 		c->status.nb_ws_lost++;
+		/* Perhaps all of EMS is gone: a call will tell. */
+		ems_make_due(c, STATE_OBJ_UID_TAGS, 0);
 		LOG(WARN, "notifications lost ems=%s reason=\"%s\"", c->name, why);
 	}
 	c->wsi = NULL;
@@ -177,6 +179,13 @@ void ems_ws_fini(struct ems_conn *c)
 	if (c->lws != NULL)
 		lws_context_destroy(c->lws);
 	c->lws = NULL;
+	c->wsi = NULL;
+}
+
+void ems_ws_close(struct ems_conn *c)
+{
+	if (c->wsi != NULL)
+		lws_set_timeout(c->wsi, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_SYNC);
 	c->wsi = NULL;
 }
 
