@@ -7,7 +7,7 @@ export LC_ALL=C PATH=$PATH:/usr/sbin:/sbin
 cd "$(dirname "$(readlink -f "$0")")" || exit 2
 
 NB_SCENES=8
-KEPT=/run/tagwarden-demo
+KEPT=${DEMO_KEPT:-/run/tagwarden-demo}
 
 usage()
 {
