@@ -244,7 +244,7 @@ int tls_conn_read(struct tls_conn *c, void *buf, size_t cap, size_t *ret_n)
 		return -EPROTO;
 	/*
 	 * libssl stops after a record that is no payload (a ticket, a key update). Payload may stand
-	 * behind it, and no event will tell of that; libssl bounds how many such it takes in a row.
+	 * behind it, and no event will tell of that; libssl bounds how many it takes.
 	 */
 	do {
 		ERR_clear_error();
