@@ -164,7 +164,7 @@ def main():
             pass  # a frame that the kernel itself refuses, or a full queue
         if i % BURST == 0:
             # So that they arrive: a tap's queue drops what is too much at once.
-            time.sleep(0.002)
+            time.sleep(0.002 if kind == "frames" else 0.006)
     print(f"{sent} sent")
 
 

@@ -66,8 +66,6 @@ cookies()
 step "a flood of SYNs makes it send cookies" wait_for 20 cookies
 opened=$(counter tcp_syn_cookie_ok)
 step "a new connection in the midst of it is served" expect_status 200 "$DEV" "$PROXY/"
-is_alive syns || fail "the flood ended before that"
-is_alive transfer || fail "the transfer ended before that"
 step "and others" expect_status 200 "$DEV" "$PROXY/"
 [ "$(counter tcp_syn_cookie_ok)" -gt "$opened" ] || fail "none was opened by a cookie"
 echo "ok: opened by cookies"
