@@ -245,6 +245,23 @@ static int pull_some(struct ems_conn *c, enum state_obj obj, const struct device
 	return rc;
 }
 
+/* Tags of a device that EMS does not have would make a device of it that has nothing else. */
+static void drop_orphans(struct state_batch *b)
+{
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < b->nb_tags; i++) {
+		bool is_there = false;
+
+		for (uint32_t k = 0; k < b->nb_sysinfo && !is_there; k++)
+			is_there = !b->sysinfo[k].is_deleted &&
+				   device_uid_is_equal(&b->sysinfo[k].uid, &b->tags[i].uid);
+		if (is_there)
+			b->tags[kept++] = b->tags[i];
+	}
+	b->nb_tags = kept;
+}
+
 int ems_pull_devices(struct ems_conn *c, const struct device_uid *uid, unsigned nb)
 {
 	struct state_batch *b = state_batch_new(c->id);
@@ -259,6 +276,8 @@ int ems_pull_devices(struct ems_conn *c, const struct device_uid *uid, unsigned 
 	rc = c->is_pull_tags ? pull_some(c, STATE_OBJ_UID_TAGS, uid, nb, b) : 0;
 	if (rc == 0 && c->is_pull_sysinfo)
 		rc = pull_some(c, STATE_OBJ_SYSINFO, uid, nb, b);
+	if (rc == 0 && c->is_pull_sysinfo)
+		drop_orphans(b);
 	for (unsigned i = 0; rc == 0 && i < nb; i++)
 		state_batch_pulled(b, &uid[i]);
 	if (rc < 0 || state_batch_is_failed(b)) {

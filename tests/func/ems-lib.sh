@@ -84,16 +84,16 @@ ems_field()
 	api /api/v1/ems | jq -r ".ems[0]$1"
 }
 
-# ems_is JQ-CONDITION
+# ems_is JQ-CONDITION. -s: without input, jq -e would be content.
 ems_is()
 {
-	api /api/v1/ems | jq -e ".ems[0] | $1" >/dev/null
+	api /api/v1/ems | jq -es ".[0].ems[0] | $1" >/dev/null
 }
 
 # device_is UID JQ-CONDITION
 device_is()
 {
-	api "/api/v1/devices/$1" | jq -e "$2" >/dev/null
+	api "/api/v1/devices/$1" | jq -es "length == 1 and (.[0] | $2)" >/dev/null
 }
 
 # add_device ARGUMENT...: its UID.

@@ -109,7 +109,7 @@ api()
 
 ems_is_synced()
 {
-	api /api/v1/ems | jq -e '.ems[0].synced' >/dev/null
+	api /api/v1/ems | jq -es '.[0].ems[0].synced' >/dev/null
 }
 
 start_nginx()
@@ -299,7 +299,8 @@ expect_status()
 
 device_is_known()
 {
-	api "/api/v1/devices/$1" | jq -e '.tags != null and .registered' >/dev/null
+	# -s: without input, jq -e would be content.
+	api "/api/v1/devices/$1" | jq -es '.[0] | .tags != null and .registered' >/dev/null
 }
 
 # start_backend NAME ARGUMENT...: tests/lib/backend.py among the real servers, on the ports told.
