@@ -28,7 +28,7 @@ struct rdv_worker {
 	_Atomic(uint64_t) config_generation;
 	_Atomic(uint64_t) heartbeat_ms;       /* CLOCK_MONOTONIC */
 	_Atomic(uint64_t) refused_generation; /* newest version that snap_check() refused */
-	_Atomic(uint64_t) adopted_us; /* CLOCK_MONOTONIC, when <generation> was taken up */
+	_Atomic(uint64_t) adopted_us;         /* CLOCK_MONOTONIC, when <generation> was taken up */
 };
 static_assert(sizeof(struct rdv_worker) == 64, "crosses processes");
 

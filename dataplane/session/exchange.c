@@ -17,10 +17,20 @@ enum pump {
 };
 
 #define ROOM_MIN 1024u /* do not move crumbs */
+#define UPLOAD_LUMP 4096u
 #define FRAME_ROOM 32u /* chunk header, its end, and the last chunk */
 
-static void moved(struct session *s)
+/*
+ * Something moved: the clock starts anew. A request body must come in lumps for that, since a
+ * client that sends a byte now and then could otherwise hold a server's connection for ever.
+ */
+static void moved(struct session *s, enum pump up, enum pump down)
 {
+	if (down == PUMP_IDLE && up == PUMP_MOVED && !s->x.req_done) {
+		if (s->x.client_in - s->x.timed_in < UPLOAD_LUMP)
+			return;
+		s->x.timed_in = s->x.client_in;
+	}
 	session_arm(s, s->sw->view.config->upstream_ms * 1000ull);
 }
 
@@ -359,7 +369,7 @@ void exchange_run(struct session *s)
 		}
 		if (p == PUMP_IDLE && q == PUMP_IDLE)
 			return;
-		moved(s);
+		moved(s, p, q);
 	}
 	session_again(s);
 }

@@ -151,6 +151,7 @@ struct exchange {
 	struct ip_addr server_addr;
 	uint32_t health;
 	uint64_t client_in, client_out, server_in, server_out;
+	uint64_t timed_in; /* client_in when the deadline was last moved for an upload */
 };
 
 struct session {

@@ -243,8 +243,8 @@ int tls_conn_read(struct tls_conn *c, void *buf, size_t cap, size_t *ret_n)
 	if (tls_conn_flush(c) == -EPROTO)
 		return -EPROTO;
 	/*
-	 * libssl stops after a record that is no payload (a ticket, a key update). Payload may stand
-	 * behind it, and no event will tell of that; libssl bounds how many it takes.
+	 * libssl stops after a record that is no payload (a ticket, a key update). Payload may
+	 * stand behind it, and no event will tell of that; libssl bounds how many it takes.
 	 */
 	do {
 		ERR_clear_error();

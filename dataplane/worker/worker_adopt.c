@@ -107,7 +107,7 @@ static void adopt(struct worker *w, uint64_t root_off, uint64_t generation,
 	atomic_store_explicit(&me->config_generation, w->view_config_generation,
 			      memory_order_relaxed);
 	atomic_store_explicit(&me->adopted_us, monotonic_us(), memory_order_relaxed);
-	/* Release: who sees the generation sees its time, and its effect on counters and records. */
+	/* Release: who sees the generation sees its time and its effect on the counters. */
 	atomic_store_explicit(&me->generation, w->view_generation, memory_order_release);
 }
 

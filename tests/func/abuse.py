@@ -155,6 +155,24 @@ def half_heads():
     assert counters()["http_timeout"] >= before.get("http_timeout", 0) + 40
 
 
+@case("bodies that trickle in are answered 408: no byte buys a whole time-out")
+def trickle():
+    with bystander():
+        held = [Client() for _ in range(10)]
+        for c in held:
+            c.send("PUT /x HTTP/1.1\r\nHost: 192.0.2.10\r\nContent-Length: 1000\r\n\r\n")
+        for _ in range(8):
+            time.sleep(0.5)
+            for c in held:
+                try:
+                    c.send("y")
+                except OSError:
+                    pass
+        for c in held:
+            assert c.read().status == 408
+            c.close()
+
+
 @case("records that do not decrypt end the connection, nothing reaches a server")
 def forged_records():
     with bystander():

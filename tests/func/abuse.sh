@@ -6,7 +6,7 @@ need python3
 GATEWAYS='[{"id": 1, "url_map": "/", "service": "http", "ldb_method": "static",
   "real_servers": [{"id": 1, "address": "198.51.100.20", "port": 8081}]}]'
 
-EXTRA='"timeouts": {"handshake": 3, "head": 3, "idle": 20}'
+EXTRA='"timeouts": {"handshake": 3, "head": 3, "idle": 20, "upstream": 3}'
 
 stack_up
 start_backend backend 8081

@@ -45,7 +45,7 @@ step "notifications come back" wait_for 20 ws_is_back
 head -c 60000000 /dev/zero >"$DIR/www/big"
 chmod 0644 "$DIR/www/big"
 as "$NEW" --limit-rate 200k -o /dev/null "$PROXY/big" >"$DIR/download.log" 2>&1 &
-PID[download]=$!
+PID["download"]=$!
 sleep 1
 is_alive download || fail "the download does not run"
 ems revoke "$NEW" >/dev/null

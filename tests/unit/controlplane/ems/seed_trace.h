@@ -34,8 +34,8 @@ static const char seed_sysinfo[] =
 	" true, \"unzipped_size\": 1444}}";
 
 static const char seed_tags[] =
-	"{\"result\":{\"retval\":1,\"message\":\"Returned FCT incremental tags informatio"
-	"n\"},\"data\":{\"tag_uid_offset\":\"9C8AF06C-8585-4572-ACDC-597E6AA1B6CD\",\"upd"
+	"{\"result\":{\"retval\":1,\"message\":\"Returned FCT incremental tags information"
+	"\"},\"data\":{\"tag_uid_offset\":\"9C8AF06C-8585-4572-ACDC-597E6AA1B6CD\",\"upd"
 	"ated_after\":\"2024-07-11 17:57:41.4804469\",\"is_final\":true,\"data\":\"eJyqVk"
 	"rOz81NzEuJL0stKs7Mz1OyMtJRKk4tykzMUbJScnMOcfUNtrAwMjYwMDUwMlTSUUpJLctMTo0vqSxIVb"
 	"JSSssvKslMzS1WqgUEAAD//4xEGAI=\",\"is_zipped\":true,\"unzipped_size\":74}}";
