@@ -4,6 +4,9 @@
 # A short life of the control plane under valgrind: sync, changes, faults, two reloads, SIGTERM.
 . "$(dirname "$0")/ems-lib.sh"
 need curl jq valgrind
+if ldd "$BUILD/controlplane/tagwarden-controlplane" | grep -q libasan; then
+	skip "ASan and valgrind do not go together"
+fi
 
 WRAP="valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite"
 WRAP+=" --show-leak-kinds=definite --num-callers=20"
