@@ -222,12 +222,28 @@ static void keep_denial(struct cp *cp, const struct record *r, const struct name
 	denials_add(cp->logs->denials, &d);
 }
 
+/* A worker found a real server dead, or alive again. Each worker finds out for itself. */
+static void log_health(const struct record *r)
+{
+	char address[IP_ADDR_STRLEN];
+
+	ip_addr_emit(&r->server, address);
+	if (r->flags & RECORD_F_ACCEPT)
+		LOG(NOTICE, "real server is back address=%s port=%u gateway=%u", address,
+		    r->server_port, r->gateway_id);
+	else
+		LOG(WARN, "real server is down address=%s port=%u gateway=%u", address,
+		    r->server_port, r->gateway_id);
+}
+
 static void on_record(struct cp *cp, const struct record *r)
 {
 	struct logs *lg = cp->logs;
 	const bool is_logged = (r->flags & RECORD_F_LOG) && lg->path[0] != '\0';
 	struct names n = {0};
 
+	if (r->kind == RECORD_HEALTH)
+		log_health(r);
 	if (r->kind != RECORD_TRAFFIC || (!is_logged && r->code == 0))
 		return;
 	look_up(cp, r, &n);

@@ -479,6 +479,8 @@ void request_connect(struct session *s)
 		request_retry(s, OUTCOME_UPSTREAM_CONNECT_FAILED);
 		return;
 	}
+	if (upstream_server_set_up(s->back->server))
+		evidence_health(s, true);
 	/* The scratch was used by others meanwhile: read the head anew. It parsed before. */
 	if (!parse_again(s) || s->listener->service == NULL ||
 	    route_find(s->sw, s->listener->service, tls_conn_sni(s->tls), &s->sw->head, &route,

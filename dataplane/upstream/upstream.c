@@ -123,10 +123,18 @@ bool upstream_server_is_down(const struct upstream_server *s, uint64_t now_us)
 
 bool upstream_server_set_down(struct upstream_server *s, uint64_t now_us)
 {
-	const bool was_up = !upstream_server_is_down(s, now_us);
+	const bool was_up = s->down_until_us == 0;
 
 	s->down_until_us = now_us + UPSTREAM_HOLDDOWN_US;
 	return was_up;
+}
+
+bool upstream_server_set_up(struct upstream_server *s)
+{
+	const bool was_down = s->down_until_us != 0;
+
+	s->down_until_us = 0;
+	return was_down;
 }
 
 static int open_tcp(struct upstream *u, const struct upstream_server *s, uint64_t now_us,
@@ -231,7 +239,6 @@ int upstream_conn_advance(struct upstream *u, struct upstream_conn *c)
 	}
 	wheel_cancel(u->p.wheel, &c->timer);
 	c->state = UPSTREAM_BUSY;
-	c->server->down_until_us = 0; /* tried for want of others, and it is back */
 	u->p.counters[OUTCOME_UPSTREAM_CONNECTS]++;
 	return 0;
 }

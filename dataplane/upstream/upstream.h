@@ -90,8 +90,10 @@ void upstream_free(struct upstream *u);
 struct upstream_server *upstream_server_get(struct upstream *u, const struct upstream_key *key);
 /* Did a connection to it fail within the hold-down interval? */
 bool upstream_server_is_down(const struct upstream_server *s, uint64_t now_us);
-/* It failed: hold it down. True when it had been up (worth a record). */
+/* It failed: hold it down. True when it had been up until now (worth a record). */
 bool upstream_server_set_down(struct upstream_server *s, uint64_t now_us);
+/* It answered a connection: no hold-down. True when it had been down (worth a record). */
+bool upstream_server_set_up(struct upstream_server *s);
 
 /*
  * A connection to <s> for <user>: a kept-alive one in state BUSY, or with <is_fresh> or none idle

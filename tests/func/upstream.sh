@@ -47,3 +47,17 @@ start_backend tls-ip --cert "$EMS/real-ip.pem" --key "$EMS/real-ip.key" 8444
 DEV=$(add_device --name laptop --tag FortiAD) || fail "no device"
 step "EMS told of the device" wait_for 10 device_is_known "$DEV"
 cases upstream.py "$DEV"
+
+# Both servers of gateway 7 were found dead above; now one of them is started.
+told()
+{
+	grep -q "real server is $1 address=198.51.100.20 port=$2" "$DIR/controlplane.log"
+}
+step "the operator is told of a dead server" wait_for 5 told down 8098
+start_backend late 8098
+served()
+{
+	expect_status 200 "$DEV" "$PROXY/both-dead/x"
+}
+step "one that is started serves, hold-down or not" wait_for 10 served
+step "and the operator is told that it is back" wait_for 5 told back 8098

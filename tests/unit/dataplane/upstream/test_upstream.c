@@ -93,6 +93,21 @@ static void a_second_failure_is_no_news_but_lasts_longer(void **state)
 	assert_true(upstream_server_set_down(s, 1000));
 	assert_false(upstream_server_set_down(s, 2000));
 	assert_true(upstream_server_is_down(s, 1999 + UPSTREAM_HOLDDOWN_US));
+	/* Dead after the interval too: it has not answered in between. */
+	assert_false(upstream_server_set_down(s, 5000 + 2 * UPSTREAM_HOLDDOWN_US));
+}
+
+static void an_answer_ends_the_hold_down_and_is_news_once(void **state)
+{
+	const struct upstream_key key = key_of(80);
+	struct upstream_server *s = upstream_server_get(*state, &key);
+
+	assert_false(upstream_server_set_up(s));
+	assert_true(upstream_server_set_down(s, 1000));
+	assert_true(upstream_server_set_up(s));
+	assert_false(upstream_server_is_down(s, 1001));
+	assert_false(upstream_server_set_up(s));
+	assert_true(upstream_server_set_down(s, 2000));
 }
 
 static void a_hold_down_outlives_a_new_configuration(void **state)
@@ -129,6 +144,7 @@ int main(void)
 		TEST(a_name_that_is_too_long_makes_no_server),
 		TEST(a_failure_holds_down_for_the_interval),
 		TEST(a_second_failure_is_no_news_but_lasts_longer),
+		TEST(an_answer_ends_the_hold_down_and_is_news_once),
 		TEST(a_hold_down_outlives_a_new_configuration),
 		TEST(a_flush_makes_room),
 	};
