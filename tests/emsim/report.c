@@ -213,6 +213,12 @@ static void emit_page(struct store *st, const struct report_ids *ids, struct rep
 
 		if ((is_sys ? d->sys_time : d->tag_time) != e->time)
 			continue;
+		/*
+		 * That a device is gone is sysinfo's to tell. A tag list of it, read after that,
+		 * would look like a new device.
+		 */
+		if (!is_sys && (d->flags & DEV_F_DELETED) != 0)
+			continue;
 		if (nb == page->max)
 			break;
 		if (nb++ > 0)

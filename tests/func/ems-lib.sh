@@ -126,5 +126,5 @@ cp_state()
 
 is_equal_to_ems()
 {
-	diff <(ems_state) <(cp_state | sort) >"$DIR/diff"
+	diff <(ems_state) <(cp_state | sort) >"$DIR/diff.log"
 }

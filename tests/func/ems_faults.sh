@@ -75,7 +75,7 @@ fault()
 	[ "$(memory_kib)" -lt 400000 ] || fail "$name: it takes $(memory_kib) KiB"
 	ems fault clear >/dev/null
 	wait_for 20 is_equal_to_ems || {
-		cat "$DIR/diff"
+		cat "$DIR/diff.log"
 		fail "$name: not in sync afterwards"
 	}
 	wait_for 15 ems_is '.connected and .synced and (.out_of_sync | not)' || fail "$name: not connected"
