@@ -281,7 +281,6 @@ static bool lend(struct session *s)
 		s->x.server_id = rs->id;
 		s->x.server_addr = rs->address;
 		s->x.server_port = rs->port;
-		s->x.health = rs->health;
 		take_http_host(s, rs);
 		if (upstream_acquire(sw->upstream, us, s, s->x.is_fresh_only, deadline, sw->now_us,
 				     &s->back) == 0)

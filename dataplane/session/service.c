@@ -272,8 +272,7 @@ static struct listener *listener_get(struct session_worker *sw, const struct sna
 	}
 	if (unused == NULL)
 		return NULL;
-	*unused = (struct listener){
-		.sw = sw, .address = ap->address, .port = ap->port, .is_used = true};
+	*unused = (struct listener){.address = ap->address, .port = ap->port, .is_used = true};
 	return unused;
 }
 

@@ -53,9 +53,8 @@ static_assert(SESSION_BUF_CAP >= H1_MAX_HEAD && SESSION_BUF_CAP >= TLS_RECORD_MA
 /* Payload per record to the client: room for a chunk header and its end in the same record. */
 #define SESSION_PIECE (TLS_RECORD_MAX - 32u)
 #define SESSION_LINGER_US (2u * 1000 * 1000)
-#define SESSION_SWEEP 256u      /* sessions decided again per run when all must be */
-#define SESSION_BUDGET 8u       /* pieces moved per session and run, so that none starves others */
-#define SESSION_REASK_US 10000u /* no buffer was free: try again then */
+#define SESSION_SWEEP 256u /* sessions decided again per run when all must be */
+#define SESSION_BUDGET 8u  /* pieces moved per session and run, so that none starves others */
 
 enum {
 	SESSION_TIMER_DEADLINE = UPSTREAM_TIMER__END,
@@ -96,7 +95,6 @@ struct service {
 
 /* Address and port that we listen on: outlives configurations, so sessions point here. */
 struct listener {
-	struct session_worker *sw;
 	struct ip_addr address;
 	uint16_t port;
 	bool is_used;
@@ -149,7 +147,6 @@ struct exchange {
 	uint16_t status;
 	uint16_t server_port;
 	struct ip_addr server_addr;
-	uint32_t health;
 	uint64_t client_in, client_out, server_in, server_out;
 	uint64_t timed_in; /* client_in when the deadline was last moved for an upload */
 };

@@ -135,6 +135,20 @@ def unfinished():
         s.close()
 
 
+def feed(held, times, pause):
+    """A byte to each now and then; all are answered 408 in the end."""
+    for _ in range(times):
+        time.sleep(pause)
+        for c in held:
+            try:
+                c.send("y")
+            except OSError:
+                pass
+    for c in held:
+        assert c.read().status == 408
+        c.close()
+
+
 @case("half heads held open are answered 408, and counted")
 def half_heads():
     before = counters()
@@ -142,16 +156,7 @@ def half_heads():
         held = [Client() for _ in range(40)]
         for c in held:
             c.send("GET / HTTP/1.1\r\nHost: 192.0.2.10\r\nX: ")
-        for _ in range(4):
-            time.sleep(1)
-            for c in held:
-                try:
-                    c.send("y")
-                except OSError:
-                    pass
-        for c in held:
-            assert c.read().status == 408
-            c.close()
+        feed(held, 4, 1)
     assert counters()["http_timeout"] >= before.get("http_timeout", 0) + 40
 
 
@@ -161,16 +166,7 @@ def trickle():
         held = [Client() for _ in range(10)]
         for c in held:
             c.send("PUT /x HTTP/1.1\r\nHost: 192.0.2.10\r\nContent-Length: 1000\r\n\r\n")
-        for _ in range(8):
-            time.sleep(0.5)
-            for c in held:
-                try:
-                    c.send("y")
-                except OSError:
-                    pass
-        for c in held:
-            assert c.read().status == 408
-            c.close()
+        feed(held, 8, 0.5)
 
 
 @case("records that do not decrypt end the connection, nothing reaches a server")
