@@ -7,13 +7,12 @@
  *
  * One thread owns a stack and everything reached through it. Nothing here blocks.
  *
- * Packets cross the boundary as IPv4 packets: mbuf data starts at the IP header, l2_len is 0.
- * The receive side has checked the IP header (version, length, checksum, destination); the
- * engine checks TCP's own header and checksum, unless the mbuf says RTE_MBUF_F_RX_L4_CKSUM_GOOD.
- * Emitted packets are complete, checksums included unless the stack was made with offload; the
- * caller finds the next hop and prepends Ethernet (there is headroom).
- *
- * IPv6 is not implemented yet: the interface carries struct ip_addr so that it can be.
+ * Packets cross the boundary as IPv4 or IPv6 packets: mbuf data starts at the IP header, l2_len is
+ * 0. The receive side has checked the IP header (version, length, checksum, destination) and, for
+ * IPv6, set l3_len to the length of the header and its extension headers; the engine checks TCP's
+ * own header and checksum, unless the mbuf says RTE_MBUF_F_RX_L4_CKSUM_GOOD. Emitted packets are
+ * complete, checksums included unless the stack was made with offload; the caller finds the next
+ * hop and prepends Ethernet (there is headroom).
  */
 
 #pragma once
@@ -64,9 +63,9 @@ struct tcp_params {
 	uint32_t max_listeners;   /* at most 256 */
 	uint32_t rcv_buf;         /* bytes, upper bound of the receive window per connection */
 	uint32_t snd_buf;         /* bytes, upper bound of unacknowledged + unsent per connection */
-	uint16_t mss;             /* MTU - 40 */
+	uint16_t mss;             /* MTU - 40; IPv6 takes 20 off */
 	enum tcp_congestion congestion;
-	bool tx_cksum_offload; /* leave TCP/IPv4 checksums to the port (sets ol_flags, lens) */
+	bool tx_cksum_offload; /* leave TCP and IPv4 checksums to the port (sets ol_flags, lens) */
 	uint64_t secret[2];    /* random: ISN (RFC 6528), SYN cookies, table hash */
 	uint32_t syn_backlog;  /* half-open connections above which SYN cookies are sent */
 	/* Bounded memory for all receive queues together, in mbufs; 0 = no bound. */

@@ -93,7 +93,7 @@ void tcp_conn_set_state(struct tcp_conn *c, enum tcp_state s)
 /* RFC 6691: the option counts no options; what we send with every segment comes off here. */
 void tcp_conn_set_mss(struct tcp_conn *c, uint32_t peer_mss)
 {
-	uint32_t mss = RTE_MIN(peer_mss, c->st->p.mss);
+	uint32_t mss = RTE_MIN(peer_mss, tcp_mss_of(c->st, &c->tuple));
 
 	c->mss = RTE_MAX(mss, TCP_MIN_MSS);
 	const uint32_t opts = c->flags & TCP_F_TS ? TCP_OPT_TS_LEN : 0;
@@ -253,7 +253,7 @@ int tcp_connect(struct tcp_stack *st, const struct tcp_tuple *tuple, uint64_t no
 	c->snd_end = c->iss + 1;
 	c->ts_off = tcp_ts_offset(st, tuple);
 	c->rcv_wscale = st->rcv_wscale;
-	tcp_conn_set_mss(c, st->p.mss);
+	tcp_conn_set_mss(c, tcp_mss_of(st, tuple));
 	tcp_conn_set_state(c, TCP_S_SYN_SENT);
 	c->flags |= TCP_F_OWNED | TCP_F_SEND_SYN;
 	tcp_conn_want_output(c);
@@ -345,8 +345,9 @@ void tcp_icmp_error(struct tcp_stack *st, const struct tcp_tuple *tuple, uint32_
 	if (seq_lt(seq, c->snd_una) || seq_geq(seq, c->snd_nxt))
 		return;
 	if (mtu != 0) {
-		/* Never below 576, whatever is claimed (security: PMTU poisoning). */
-		const uint32_t mss = RTE_MAX(mtu, 576u) - TCP_IP_HDR_LEN - TCP_HDR_LEN;
+		/* Whatever is claimed (security: PMTU poisoning), RFC 1191 3, RFC 8201 4. */
+		const uint32_t least = ip_addr_is_v4(&tuple->local) ? 576 : 1280;
+		const uint32_t mss = RTE_MAX(mtu, least) - tcp_ip_hdr_len(tuple) - TCP_HDR_LEN;
 
 		if (c->state < TCP_S_ESTABLISHED || mss >= c->mss)
 			return;

@@ -10,12 +10,38 @@
 
 #include <string.h>
 
-static void set_checksums(const struct tcp_stack *st, struct rte_mbuf *m, struct rte_ipv4_hdr *ip,
-			  struct rte_tcp_hdr *th)
+/* RFC 6864 4.1: an atomic datagram (DF, not a fragment) needs no identification. */
+static void put_ip4(void *at, const struct tcp_tuple *t, uint32_t total)
 {
-	m->l2_len = 0;
-	m->l3_len = TCP_IP_HDR_LEN;
-	m->l4_len = (th->data_off >> 4) * 4;
+	*(struct rte_ipv4_hdr *)at = (struct rte_ipv4_hdr){
+		.version_ihl = 0x45,
+		.total_length = rte_cpu_to_be_16((uint16_t)total),
+		.fragment_offset = RTE_BE16(RTE_IPV4_HDR_DF_FLAG),
+		.time_to_live = TCP_HOP_LIMIT,
+		.next_proto_id = IPPROTO_TCP,
+		.src_addr = ip_addr_to_v4(&t->local),
+		.dst_addr = ip_addr_to_v4(&t->remote),
+	};
+}
+
+static void put_ip6(void *at, const struct tcp_tuple *t, uint32_t total)
+{
+	struct rte_ipv6_hdr *ip = at;
+
+	*ip = (struct rte_ipv6_hdr){
+		.vtc_flow = RTE_BE32(UINT32_C(6) << 28),
+		.payload_len = rte_cpu_to_be_16((uint16_t)(total - TCP_IP6_HDR_LEN)),
+		.proto = IPPROTO_TCP,
+		.hop_limits = TCP_HOP_LIMIT,
+	};
+	memcpy(ip->src_addr, t->local.b, sizeof(ip->src_addr));
+	memcpy(ip->dst_addr, t->remote.b, sizeof(ip->dst_addr));
+}
+
+static void set_checksums4(const struct tcp_stack *st, struct rte_mbuf *m, struct rte_tcp_hdr *th)
+{
+	struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(m, struct rte_ipv4_hdr *);
+
 	if (st->p.tx_cksum_offload) {
 		m->ol_flags = RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IP_CKSUM | RTE_MBUF_F_TX_TCP_CKSUM;
 		th->cksum = rte_ipv4_phdr_cksum(ip, m->ol_flags);
@@ -26,28 +52,36 @@ static void set_checksums(const struct tcp_stack *st, struct rte_mbuf *m, struct
 	}
 }
 
+static void set_checksums6(const struct tcp_stack *st, struct rte_mbuf *m, struct rte_tcp_hdr *th)
+{
+	const struct rte_ipv6_hdr *ip = rte_pktmbuf_mtod(m, const struct rte_ipv6_hdr *);
+
+	if (st->p.tx_cksum_offload) {
+		m->ol_flags = RTE_MBUF_F_TX_IPV6 | RTE_MBUF_F_TX_TCP_CKSUM;
+		th->cksum = rte_ipv6_phdr_cksum(ip, m->ol_flags);
+	} else {
+		m->ol_flags = 0;
+		th->cksum = rte_ipv6_udptcp_cksum(ip, th);
+	}
+}
+
 void tcp_emit_headers(const struct tcp_stack *st, const struct tcp_tuple *t, struct rte_mbuf *m,
 		      const struct tcp_hdr_fields *h)
 {
 	uint8_t opts[TCP_OPT_MAX_LEN];
+	const bool is_v4 = ip_addr_is_v4(&t->local);
+	const uint32_t ip_len = tcp_ip_hdr_len(t);
 	const size_t opt_len = h->opts != NULL ? tcp_options_emit(h->opts, opts) : 0;
-	const uint16_t hdr_len = (uint16_t)(TCP_IP_HDR_LEN + TCP_HDR_LEN + opt_len);
-	struct rte_ipv4_hdr *ip = (void *)rte_pktmbuf_prepend(m, hdr_len);
+	uint8_t *at = (void *)rte_pktmbuf_prepend(m, (uint16_t)(ip_len + TCP_HDR_LEN + opt_len));
 
-	if (ip == NULL)
+	if (at == NULL)
 		return; /* cannot be: every caller leaves TCP_SEG_PAYLOAD_OFF */
-	struct rte_tcp_hdr *th = (void *)(ip + 1);
+	struct rte_tcp_hdr *th = (void *)(at + ip_len);
 
-	/* RFC 6864 4.1: an atomic datagram (DF, not a fragment) needs no identification. */
-	*ip = (struct rte_ipv4_hdr){
-		.version_ihl = 0x45,
-		.total_length = rte_cpu_to_be_16((uint16_t)m->pkt_len),
-		.fragment_offset = RTE_BE16(RTE_IPV4_HDR_DF_FLAG),
-		.time_to_live = 64,
-		.next_proto_id = IPPROTO_TCP,
-		.src_addr = ip_addr_to_v4(&t->local),
-		.dst_addr = ip_addr_to_v4(&t->remote),
-	};
+	if (is_v4)
+		put_ip4(at, t, m->pkt_len);
+	else
+		put_ip6(at, t, m->pkt_len);
 	*th = (struct rte_tcp_hdr){
 		.src_port = rte_cpu_to_be_16(t->local_port),
 		.dst_port = rte_cpu_to_be_16(t->remote_port),
@@ -58,7 +92,13 @@ void tcp_emit_headers(const struct tcp_stack *st, const struct tcp_tuple *t, str
 		.rx_win = rte_cpu_to_be_16(h->wnd),
 	};
 	memcpy(th + 1, opts, opt_len);
-	set_checksums(st, m, ip, th);
+	m->l2_len = 0;
+	m->l3_len = ip_len;
+	m->l4_len = TCP_HDR_LEN + opt_len;
+	if (is_v4)
+		set_checksums4(st, m, th);
+	else
+		set_checksums6(st, m, th);
 }
 
 void tcp_ctl_send(struct tcp_stack *st, const struct tcp_tuple *t, const struct tcp_hdr_fields *h)

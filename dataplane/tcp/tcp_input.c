@@ -23,6 +23,7 @@
 #include <rte_tcp.h>
 
 #include <errno.h>
+#include <string.h>
 
 /* RFC 7323 5.5: a timestamp older than that says nothing. */
 #define PAWS_IDLE_US (UINT64_C(24) * 86400 * 1000000)
@@ -36,37 +37,75 @@ static bool is_flags_sane(uint8_t flags)
 	return (flags & (TCP_RST | TCP_ACK | TCP_FIN)) != 0;
 }
 
-static bool is_checksum_good(const struct rte_mbuf *m, const struct rte_ipv4_hdr *ip,
-			     uint32_t ip_len, uint32_t total)
+static bool is_checksum_good(const struct rte_mbuf *m, uint32_t ip_len, uint32_t total, bool is_v4)
 {
+	const void *ip = rte_pktmbuf_mtod(m, const void *);
 	uint16_t raw;
+	uint32_t sum;
 
 	if ((m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_GOOD)
 		return true;
 	if (rte_raw_cksum_mbuf(m, ip_len, total - ip_len, &raw) < 0)
 		return false;
-	uint32_t sum = (uint32_t)rte_ipv4_phdr_cksum(ip, 0) + raw;
+	if (is_v4) {
+		sum = rte_ipv4_phdr_cksum(ip, 0);
+	} else {
+		/* RFC 8200 8.1: extension headers are in neither length nor protocol. */
+		struct rte_ipv6_hdr pseudo = *(const struct rte_ipv6_hdr *)ip;
 
+		pseudo.proto = IPPROTO_TCP;
+		pseudo.payload_len = rte_cpu_to_be_16((uint16_t)(total - ip_len));
+		sum = rte_ipv6_phdr_cksum(&pseudo, 0);
+	}
+	sum += raw;
 	sum = (sum >> 16) + (sum & 0xffff);
 	return sum == 0xffff;
 }
 
-static bool parse_header(struct tcp_segin *s, const struct rte_ipv4_hdr *ip, uint32_t ip_len,
-			 uint32_t total)
+/*
+ * The IP header's lengths and addresses; returns its length with options or extension headers, 0
+ * when malformed.
+ */
+static uint32_t parse_ip4(struct tcp_segin *s, uint32_t *ret_total)
 {
-	const struct rte_tcp_hdr *th = (const void *)((const uint8_t *)ip + ip_len);
+	const struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(s->m, const struct rte_ipv4_hdr *);
+	const uint32_t ip_len = (uint32_t)(ip->version_ihl & 15) * 4;
+
+	s->tuple.local = ip_addr_from_v4(ip->dst_addr);
+	s->tuple.remote = ip_addr_from_v4(ip->src_addr);
+	*ret_total = rte_be_to_cpu_16(ip->total_length);
+	return ip_len < TCP_IP4_HDR_LEN ? 0 : ip_len;
+}
+
+static uint32_t parse_ip6(struct tcp_segin *s, uint32_t *ret_total)
+{
+	const struct rte_ipv6_hdr *ip = rte_pktmbuf_mtod(s->m, const struct rte_ipv6_hdr *);
+	const uint32_t ip_len = s->m->l3_len;
+
+	if (s->m->data_len < TCP_IP6_HDR_LEN)
+		return 0;
+	memcpy(s->tuple.local.b, ip->dst_addr, sizeof(s->tuple.local.b));
+	memcpy(s->tuple.remote.b, ip->src_addr, sizeof(s->tuple.remote.b));
+	*ret_total = TCP_IP6_HDR_LEN + rte_be_to_cpu_16(ip->payload_len);
+	/* A mapped address on the wire would be taken for the IPv4 one. */
+	if (ip_len < TCP_IP6_HDR_LEN || ip_addr_is_v4(&s->tuple.local) ||
+	    ip_addr_is_v4(&s->tuple.remote))
+		return 0;
+	return ip_len;
+}
+
+static bool parse_header(struct tcp_segin *s, uint32_t ip_len, uint32_t total)
+{
+	const struct rte_tcp_hdr *th =
+		rte_pktmbuf_mtod_offset(s->m, const struct rte_tcp_hdr *, ip_len);
 	const uint32_t th_len = (uint32_t)(th->data_off >> 4) * 4;
 
 	if (th_len < TCP_HDR_LEN || ip_len + th_len > total || ip_len + th_len > s->m->data_len ||
 	    th->src_port == 0 || th->dst_port == 0)
 		return false;
 	s->flags = th->tcp_flags & (TCP_FIN | TCP_SYN | TCP_RST | TCP_PSH | TCP_ACK | TCP_URG);
-	s->tuple = (struct tcp_tuple){
-		.local = ip_addr_from_v4(ip->dst_addr),
-		.remote = ip_addr_from_v4(ip->src_addr),
-		.local_port = rte_be_to_cpu_16(th->dst_port),
-		.remote_port = rte_be_to_cpu_16(th->src_port),
-	};
+	s->tuple.local_port = rte_be_to_cpu_16(th->dst_port);
+	s->tuple.remote_port = rte_be_to_cpu_16(th->src_port);
 	s->seq = rte_be_to_cpu_32(th->sent_seq);
 	s->ack = rte_be_to_cpu_32(th->recv_ack);
 	s->wnd = rte_be_to_cpu_16(th->rx_win);
@@ -80,24 +119,26 @@ static bool parse_header(struct tcp_segin *s, const struct rte_ipv4_hdr *ip, uin
 static bool parse(struct tcp_stack *st, struct tcp_segin *s)
 {
 	struct rte_mbuf *m = s->m;
-	const struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(m, const struct rte_ipv4_hdr *);
+	uint32_t total;
 
-	if (m->data_len < TCP_IP_HDR_LEN + TCP_HDR_LEN)
+	if (m->data_len < TCP_IP4_HDR_LEN + TCP_HDR_LEN)
 		goto malformed;
-	const uint32_t ip_len = (uint32_t)(ip->version_ihl & 15) * 4;
-	const uint32_t total = rte_be_to_cpu_16(ip->total_length);
+	const uint8_t version = *rte_pktmbuf_mtod(m, const uint8_t *) >> 4;
+	const bool is_v4 = version == 4;
+	const uint32_t ip_len =
+		is_v4 ? parse_ip4(s, &total) : (version == 6 ? parse_ip6(s, &total) : 0);
 
-	if (ip_len < TCP_IP_HDR_LEN || ip_len + TCP_HDR_LEN > m->data_len ||
-	    total < ip_len + TCP_HDR_LEN || total > m->pkt_len)
+	if (ip_len == 0 || ip_len + TCP_HDR_LEN > m->data_len || total < ip_len + TCP_HDR_LEN ||
+	    total > m->pkt_len)
 		goto malformed;
 	/* Ethernet pads short frames. */
 	if (total < m->pkt_len && rte_pktmbuf_trim(m, (uint16_t)(m->pkt_len - total)) < 0)
 		goto malformed;
-	if (!is_checksum_good(m, ip, ip_len, total)) {
+	if (!is_checksum_good(m, ip_len, total, is_v4)) {
 		tcp_count(st, OUTCOME_TCP_CHECKSUM);
 		return false;
 	}
-	if (!parse_header(s, ip, ip_len, total))
+	if (!parse_header(s, ip_len, total))
 		goto malformed;
 	s->hash = tcp_tuple_hash(st, &s->tuple);
 	return true;

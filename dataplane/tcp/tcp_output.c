@@ -117,7 +117,7 @@ static void send_syn(struct tcp_conn *c, struct out *out, uint64_t now_us)
 	if (m == NULL)
 		return;
 	const bool is_reply = c->state == TCP_S_SYN_RCVD;
-	struct tcp_opts o = {.mss = st->p.mss, .wscale = c->rcv_wscale};
+	struct tcp_opts o = {.mss = (uint16_t)tcp_mss_of(st, &c->tuple), .wscale = c->rcv_wscale};
 
 	/* A reply offers only what was offered, RFC 7323 2.2, 3.2, RFC 2018 2. */
 	if (!is_reply || (c->flags & TCP_F_WSCALE))

@@ -20,7 +20,9 @@
 #define TCP_ACK 0x10u
 #define TCP_URG 0x20u
 
-#define TCP_IP_HDR_LEN 20u
+#define TCP_IP4_HDR_LEN 20u
+#define TCP_IP6_HDR_LEN 40u
+#define TCP_HOP_LIMIT 64u
 #define TCP_HDR_LEN 20u
 #define TCP_MIN_MSS 536u       /* a smaller MSS option is read as this */
 #define TCP_INIT_CWND_SEGS 10u /* RFC 6928 */
@@ -69,6 +71,12 @@ static inline bool seq_geq(uint32_t a, uint32_t b)
 static inline uint32_t seq_max(uint32_t a, uint32_t b)
 {
 	return seq_gt(a, b) ? a : b;
+}
+
+/* Of what we send: no options, no extension headers. */
+static inline uint32_t tcp_ip_hdr_len(const struct tcp_tuple *t)
+{
+	return ip_addr_is_v4(&t->local) ? TCP_IP4_HDR_LEN : TCP_IP6_HDR_LEN;
 }
 
 /* ---- a segment on its way in ---- */
@@ -384,6 +392,12 @@ struct tcp_stack {
 static inline void tcp_count(struct tcp_stack *st, enum outcome o)
 {
 	st->counters[o]++;
+}
+
+/* What our MTU leaves for a segment, options not counted (RFC 6691, RFC 8200 8.3). */
+static inline uint32_t tcp_mss_of(const struct tcp_stack *st, const struct tcp_tuple *t)
+{
+	return st->p.mss - (tcp_ip_hdr_len(t) - TCP_IP4_HDR_LEN);
 }
 
 /* Receive queues hold so much that windows must not grow. */

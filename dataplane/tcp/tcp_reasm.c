@@ -307,7 +307,7 @@ static void decide_ack(struct tcp_conn *c, uint32_t len, bool filled_hole)
 {
 	struct tcp_stack *st = c->st;
 
-	c->rcv_mss = RTE_MIN(RTE_MAX(c->rcv_mss, len), (uint32_t)st->p.mss);
+	c->rcv_mss = RTE_MIN(RTE_MAX(c->rcv_mss, len), tcp_mss_of(st, &c->tuple));
 	c->rcv_since += len;
 	if (filled_hole || c->ooo_head != NULL || c->rcv_since >= 2 * c->rcv_mss) {
 		c->flags |= TCP_F_ACK_NOW;

@@ -55,7 +55,7 @@ void tcp_syncookie_send(struct tcp_stack *st, const struct tcp_segin *s, uint64_
 {
 	const uint64_t epoch = now_us / EPOCH_US;
 	const uint16_t mss = s->opts.mss != 0 ? s->opts.mss : TCP_MIN_MSS;
-	struct tcp_opts o = {.mss = st->p.mss};
+	struct tcp_opts o = {.mss = (uint16_t)tcp_mss_of(st, &s->tuple)};
 	uint32_t idx = RTE_DIM(mss_steps) - 1;
 
 	while (idx > 0 && mss_steps[idx] > mss)

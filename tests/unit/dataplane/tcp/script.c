@@ -19,14 +19,23 @@ static struct rte_mempool *pool;
 static struct rte_mbuf *drained[POOL_SIZE];
 static unsigned nb_drained;
 
-static struct ip_addr local_addr(void)
+struct ip_addr sc_local(const struct script *s)
 {
-	return ip_addr_from_v4(rte_cpu_to_be_32(0xc0000201));
+	static const struct ip_addr v6 = {{0x20, 0x01, 0x0d, 0xb8, [15] = 1}};
+
+	return s->is_v6 ? v6 : ip_addr_from_v4(rte_cpu_to_be_32(0xc0000201));
 }
 
-static struct ip_addr peer_addr(void)
+struct ip_addr sc_peer(const struct script *s)
 {
-	return ip_addr_from_v4(rte_cpu_to_be_32(0xc6336401));
+	static const struct ip_addr v6 = {{0x20, 0x01, 0x0d, 0xb8, [7] = 9, [15] = 1}};
+
+	return s->is_v6 ? v6 : ip_addr_from_v4(rte_cpu_to_be_32(0xc6336401));
+}
+
+uint16_t sc_mss(const struct script *s)
+{
+	return s->is_v6 ? 1440 : 1460;
 }
 
 unsigned sc_pool_free(void)
@@ -60,7 +69,7 @@ void sc_remake(struct script *s, uint32_t rcv_buf, uint32_t snd_buf, uint32_t sy
 		.max_rx_mbufs = 1024,
 		.counters = s->counters,
 	};
-	const struct ip_addr a = local_addr();
+	const struct ip_addr a = sc_local(s);
 
 	tcp_stack_free(s->st);
 	s->st = tcp_stack_new(&p);
@@ -80,6 +89,8 @@ int sc_setup(void **state)
 	if (s == NULL || pool == NULL)
 		return -1;
 	s->now = 10 * SEC;
+	/* The same tests run over either family. */
+	s->is_v6 = getenv("TCP_TEST_IPV6") != NULL;
 	s->peer_port = PEER_PORT;
 	sc_remake(s, 65535, 65536, 16);
 	*state = s;
@@ -99,39 +110,73 @@ int sc_teardown(void **state)
 void sc_in_raw(struct script *s, uint8_t *pkt, uint16_t len, bool bad_sum)
 {
 	struct rte_mbuf *m = rte_pktmbuf_alloc(pool);
-	struct rte_ipv4_hdr *ip = (void *)pkt;
+	const bool is_v4 = pkt[0] >> 4 == 4;
+	const uint16_t ip_len = is_v4 ? (uint16_t)((pkt[0] & 15) * 4) : 40u + s->ext_len;
 
 	assert_non_null(m);
-	if (len >= 40) {
-		struct rte_tcp_hdr *th = (void *)(pkt + (ip->version_ihl & 15) * 4);
+	if (len >= ip_len + 20) {
+		struct rte_tcp_hdr *th = (void *)(pkt + ip_len);
 
 		th->cksum = 0;
-		th->cksum = rte_ipv4_udptcp_cksum(ip, th);
+		if (is_v4) {
+			th->cksum = rte_ipv4_udptcp_cksum((void *)pkt, th);
+		} else {
+			struct rte_ipv6_hdr ip = *(struct rte_ipv6_hdr *)(void *)pkt;
+
+			ip.proto = IPPROTO_TCP;
+			ip.payload_len = rte_cpu_to_be_16((uint16_t)(len - ip_len));
+			th->cksum = rte_ipv6_udptcp_cksum(&ip, th);
+		}
 		if (bad_sum)
 			th->cksum ^= 0x5555;
 	}
 	memcpy(rte_pktmbuf_append(m, len), pkt, len);
+	m->l3_len = ip_len;
 	tcp_input(s->st, m, s->now);
+}
+
+static uint16_t put_ip(const struct script *s, uint8_t *pkt, uint16_t payload)
+{
+	const struct ip_addr l = sc_local(s), p = sc_peer(s);
+
+	if (!s->is_v6) {
+		*(struct rte_ipv4_hdr *)(void *)pkt = (struct rte_ipv4_hdr){
+			.version_ihl = 0x45,
+			.total_length = rte_cpu_to_be_16((uint16_t)(20 + payload)),
+			.time_to_live = 64,
+			.next_proto_id = IPPROTO_TCP,
+			.src_addr = ip_addr_to_v4(&p),
+			.dst_addr = ip_addr_to_v4(&l),
+		};
+		return 20;
+	}
+	struct rte_ipv6_hdr *ip = (void *)pkt;
+
+	*ip = (struct rte_ipv6_hdr){
+		.vtc_flow = RTE_BE32(UINT32_C(6) << 28),
+		.payload_len = rte_cpu_to_be_16((uint16_t)(s->ext_len + payload)),
+		.proto = s->ext_len != 0 ? IPPROTO_DSTOPTS : IPPROTO_TCP,
+		.hop_limits = 64,
+	};
+	memcpy(ip->src_addr, p.b, 16);
+	memcpy(ip->dst_addr, l.b, 16);
+	if (s->ext_len != 0) {
+		memset(ip + 1, 0, s->ext_len); /* Pad1 */
+		pkt[40] = IPPROTO_TCP;
+		pkt[41] = (uint8_t)(s->ext_len / 8 - 1);
+	}
+	return 40u + s->ext_len;
 }
 
 void sc_in_opts(struct script *s, uint8_t flags, uint32_t seq, uint32_t ack, uint16_t wnd,
 		const void *data, uint16_t len, const struct tcp_opts *o)
 {
-	uint8_t pkt[2200] = {0};
+	uint8_t pkt[2400] = {0};
 	uint8_t opts[TCP_OPT_MAX_LEN];
 	const size_t n = o != NULL ? tcp_options_emit(o, opts) : 0;
-	const uint16_t total = (uint16_t)(40 + n + len);
-	const struct ip_addr l = local_addr(), p = peer_addr();
+	const uint16_t ip_len = put_ip(s, pkt, (uint16_t)(20 + n + len));
 
-	*(struct rte_ipv4_hdr *)(void *)pkt = (struct rte_ipv4_hdr){
-		.version_ihl = 0x45,
-		.total_length = rte_cpu_to_be_16(total),
-		.time_to_live = 64,
-		.next_proto_id = IPPROTO_TCP,
-		.src_addr = ip_addr_to_v4(&p),
-		.dst_addr = ip_addr_to_v4(&l),
-	};
-	*(struct rte_tcp_hdr *)(void *)(pkt + 20) = (struct rte_tcp_hdr){
+	*(struct rte_tcp_hdr *)(void *)(pkt + ip_len) = (struct rte_tcp_hdr){
 		.src_port = rte_cpu_to_be_16(s->peer_port),
 		.dst_port = rte_cpu_to_be_16(LOCAL_PORT),
 		.sent_seq = rte_cpu_to_be_32(PEER_ISN + seq),
@@ -140,10 +185,10 @@ void sc_in_opts(struct script *s, uint8_t flags, uint32_t seq, uint32_t ack, uin
 		.tcp_flags = flags,
 		.rx_win = rte_cpu_to_be_16(wnd),
 	};
-	memcpy(pkt + 40, opts, n);
+	memcpy(pkt + ip_len + 20, opts, n);
 	if (data != NULL)
-		memcpy(pkt + 40 + n, data, len);
-	sc_in_raw(s, pkt, total, false);
+		memcpy(pkt + ip_len + 20 + n, data, len);
+	sc_in_raw(s, pkt, (uint16_t)(ip_len + 20 + n + len), false);
 }
 
 void sc_in(struct script *s, uint8_t flags, uint32_t seq, uint32_t ack, uint16_t wnd,
@@ -152,21 +197,38 @@ void sc_in(struct script *s, uint8_t flags, uint32_t seq, uint32_t ack, uint16_t
 	sc_in_opts(s, flags, seq, ack, wnd, data, len, NULL);
 }
 
+static bool is_sum_good(uint32_t pseudo, const void *l4, uint32_t len)
+{
+	const uint32_t sum = pseudo + rte_raw_cksum(l4, len);
+
+	return (sum >> 16) + (sum & 0xffff) == 0xffff;
+}
+
 static void parse_out(struct script *s, struct rte_mbuf *m, struct seg *g)
 {
-	const struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(m, const struct rte_ipv4_hdr *);
-	const struct rte_tcp_hdr *th = (const void *)(ip + 1);
+	const void *ip = rte_pktmbuf_mtod(m, const void *);
+	const struct rte_ipv4_hdr *ip4 = ip;
+	const struct rte_ipv6_hdr *ip6 = ip;
+	const uint16_t ip_len = s->is_v6 ? 40 : 20;
+	const struct rte_tcp_hdr *th =
+		rte_pktmbuf_mtod_offset(m, const struct rte_tcp_hdr *, ip_len);
 	const uint16_t hl = (uint16_t)((th->data_off >> 4) * 4);
 
-	assert_int_equal(rte_be_to_cpu_16(ip->total_length), m->pkt_len);
-	assert_int_equal(rte_ipv4_cksum(ip), 0);
+	if (s->is_v6) {
+		assert_int_equal(rte_be_to_cpu_16(ip6->payload_len), m->pkt_len - ip_len);
+		assert_true(is_sum_good(rte_ipv6_phdr_cksum(ip6, 0), th, m->pkt_len - ip_len));
+	} else {
+		assert_int_equal(rte_be_to_cpu_16(ip4->total_length), m->pkt_len);
+		assert_int_equal(rte_ipv4_cksum(ip4), 0);
+		assert_true(is_sum_good(rte_ipv4_phdr_cksum(ip4, 0), th, m->pkt_len - ip_len));
+	}
 	g->flags = th->tcp_flags;
 	if (g->flags & SYN)
 		s->iss = rte_be_to_cpu_32(th->sent_seq);
 	g->seq = rte_be_to_cpu_32(th->sent_seq) - s->iss;
 	g->ack = g->flags & ACK ? rte_be_to_cpu_32(th->recv_ack) - PEER_ISN : 0;
 	g->wnd = rte_be_to_cpu_16(th->rx_win);
-	g->len = (uint16_t)(m->pkt_len - 20 - hl);
+	g->len = (uint16_t)(m->pkt_len - ip_len - hl);
 	assert_true(g->len <= sizeof(g->data));
 	memcpy(g->data, (const uint8_t *)th + hl, g->len);
 	assert_int_equal(
@@ -221,7 +283,7 @@ void sc_open(struct script *s, bool sack)
 
 void sc_dial(struct script *s)
 {
-	const struct tcp_tuple t = {local_addr(), peer_addr(), LOCAL_PORT, s->peer_port};
+	const struct tcp_tuple t = {sc_local(s), sc_peer(s), LOCAL_PORT, s->peer_port};
 	const struct tcp_opts o = {.mss = 1000, .flags = TCP_OPT_F_SACK_OK};
 
 	assert_int_equal(tcp_connect(s->st, &t, s->now, &s->c), 0);

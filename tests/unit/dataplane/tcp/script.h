@@ -47,6 +47,9 @@ struct script {
 	uint64_t counters[OUTCOME__COUNT];
 	uint32_t iss;       /* ours, learnt from our SYN */
 	uint16_t peer_port; /* PEER_PORT unless changed */
+	bool is_v6;         /* by TCP_TEST_IPV6; set before sc_remake() */
+	/* IPv6: that many bytes of extension headers in front of what comes in; a multiple of 8 */
+	uint8_t ext_len;
 	struct seg out[64]; /* what the last sc_out() found */
 	unsigned nb_out;
 	struct tcp_conn *c;
@@ -58,12 +61,17 @@ int sc_teardown(void **state);
 /* Another stack in place of the default one. */
 void sc_remake(struct script *s, uint32_t rcv_buf, uint32_t snd_buf, uint32_t syn_backlog);
 
+struct ip_addr sc_local(const struct script *s);
+struct ip_addr sc_peer(const struct script *s);
+/* The MSS that an MTU of 1500 makes. */
+uint16_t sc_mss(const struct script *s);
+
 /* One segment to the stack; <data> may be NULL for zeroes. */
 void sc_in(struct script *s, uint8_t flags, uint32_t seq, uint32_t ack, uint16_t wnd,
 	   const void *data, uint16_t len);
 void sc_in_opts(struct script *s, uint8_t flags, uint32_t seq, uint32_t ack, uint16_t wnd,
 		const void *data, uint16_t len, const struct tcp_opts *o);
-/* A whole IPv4 packet as it is; the TCP checksum is set unless <bad_sum>. */
+/* A whole IP packet as it is; the TCP checksum is set unless <bad_sum>. */
 void sc_in_raw(struct script *s, uint8_t *pkt, uint16_t len, bool bad_sum);
 /* What the stack sends now; returns how many. */
 unsigned sc_out(struct script *s);
