@@ -163,9 +163,7 @@ static void connecting_sends_a_syn_and_tells_the_owner(void **state)
 static void refused_connection_says_so(void **state)
 {
 	SCRIPT;
-	const struct tcp_tuple t = {ip_addr_from_v4(rte_cpu_to_be_32(0xc0000201)),
-				    ip_addr_from_v4(rte_cpu_to_be_32(0xc6336401)), LOCAL_PORT,
-				    PEER_PORT};
+	const struct tcp_tuple t = {sc_local(s), sc_peer(s), LOCAL_PORT, PEER_PORT};
 
 	assert_int_equal(tcp_connect(s->st, &t, s->now, &s->c), 0);
 	sc_expect(s, SYN, 0, 0, 0);
@@ -192,9 +190,7 @@ static void taken_tuple_cannot_be_dialled(void **state)
 static void unanswered_syn_times_out(void **state)
 {
 	SCRIPT;
-	const struct tcp_tuple t = {ip_addr_from_v4(rte_cpu_to_be_32(0xc0000201)),
-				    ip_addr_from_v4(rte_cpu_to_be_32(0xc6336401)), LOCAL_PORT,
-				    PEER_PORT};
+	const struct tcp_tuple t = {sc_local(s), sc_peer(s), LOCAL_PORT, PEER_PORT};
 	unsigned nb_syn = 0;
 
 	assert_int_equal(tcp_connect(s->st, &t, s->now, &s->c), 0);
@@ -210,9 +206,7 @@ static void unanswered_syn_times_out(void **state)
 static void both_sides_may_open_at_once(void **state)
 {
 	SCRIPT;
-	const struct tcp_tuple t = {ip_addr_from_v4(rte_cpu_to_be_32(0xc0000201)),
-				    ip_addr_from_v4(rte_cpu_to_be_32(0xc6336401)), LOCAL_PORT,
-				    PEER_PORT};
+	const struct tcp_tuple t = {sc_local(s), sc_peer(s), LOCAL_PORT, PEER_PORT};
 
 	assert_int_equal(tcp_connect(s->st, &t, s->now, &s->c), 0);
 	sc_expect(s, SYN, 0, 0, 0);
@@ -353,9 +347,7 @@ static void listeners_are_unique_and_bounded(void **state)
 static void icmp_unreachable_ends_only_an_opening_connection(void **state)
 {
 	SCRIPT;
-	const struct tcp_tuple t = {ip_addr_from_v4(rte_cpu_to_be_32(0xc0000201)),
-				    ip_addr_from_v4(rte_cpu_to_be_32(0xc6336401)), LOCAL_PORT,
-				    PEER_PORT};
+	const struct tcp_tuple t = {sc_local(s), sc_peer(s), LOCAL_PORT, PEER_PORT};
 
 	assert_int_equal(tcp_connect(s->st, &t, s->now, &s->c), 0);
 	sc_expect(s, SYN, 0, 0, 0);
