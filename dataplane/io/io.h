@@ -46,6 +46,7 @@ struct io_port {
 	uint16_t owner; /* worker */
 	uint16_t mtu;
 	uint32_t offloads; /* IO_OFFLOAD_*, in use */
+	bool has_rss_ip6;  /* spreads TCP over IPv6 too */
 	bool is_multi_seg; /* sends chains of mbufs */
 	uint8_t mac[6];
 };
@@ -115,6 +116,12 @@ static inline bool io_is_owner(const struct io_worker *w, uint32_t port)
  * other workers are on their way. <ret_polled> is added the number taken off the port.
  */
 uint16_t io_rx(struct io_worker *w, uint32_t port, struct rte_mbuf **ret, uint32_t *ret_polled);
+/*
+ * Give <m>, which begins at its Ethernet header and came by io_rx(), to the worker that it belongs
+ * to: a packet that was put together from fragments has ports that those had not. True: it is on
+ * its way; false: it is this worker's own.
+ */
+[[nodiscard]] bool io_pass(struct io_worker *w, struct rte_mbuf *m);
 /* Up to IO_BURST packets that other workers received for this one. */
 uint16_t io_rx_ring(struct io_worker *w, struct rte_mbuf **ret);
 /* Send <m>, a frame that begins at its Ethernet header, by <port> with the next io_flush(). */

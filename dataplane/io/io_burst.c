@@ -49,7 +49,7 @@ static void steer_to(struct io_worker *w, uint32_t worker, struct rte_mbuf *m)
 		hand_over(w, worker);
 }
 
-/* Every worker has its own ARP table, so each gets its own copy of an ARP packet. */
+/* Every worker has its own table of neighbours, so each gets its own copy of what tells of one. */
 static void steer_to_all(struct io_worker *w, struct rte_mbuf *m)
 {
 	for (uint32_t i = 0; i < w->io->nb_workers; i++) {
@@ -57,7 +57,7 @@ static void steer_to_all(struct io_worker *w, struct rte_mbuf *m)
 
 		if (i == w->index)
 			continue;
-		copy = rte_pktmbuf_copy(m, w->pool, 0, RTE_MIN(m->pkt_len, 128u));
+		copy = rte_pktmbuf_copy(m, w->pool, 0, m->pkt_len);
 		if (copy == NULL) {
 			count(w->counters, OUTCOME_MBUF_EXHAUSTED);
 			continue;
@@ -67,8 +67,21 @@ static void steer_to_all(struct io_worker *w, struct rte_mbuf *m)
 	}
 }
 
+/*
+ * Has the NIC put <m> into the queue where steer_frame() would have it? It has looked at ports
+ * then: not so behind extension headers, which NICs treat in many ways.
+ */
+static bool is_spread_by_nic(const struct io_port *p, const struct rte_mbuf *m)
+{
+	if (p->nb_rxq == 1 || (m->packet_type & RTE_PTYPE_L4_MASK) != RTE_PTYPE_L4_TCP)
+		return false;
+	return RTE_ETH_IS_IPV4_HDR(m->packet_type) ||
+	       (p->has_rss_ip6 && (m->packet_type & RTE_PTYPE_L3_MASK) == RTE_PTYPE_L3_IPV6);
+}
+
 /* Keep what is ours of <pkts>, pass on the rest. Returns how many are left. */
-static uint16_t steer_burst(struct io_worker *w, struct rte_mbuf **pkts, uint16_t nb, bool has_rss)
+static uint16_t steer_burst(struct io_worker *w, struct rte_mbuf **pkts, uint16_t nb,
+			    const struct io_port *p)
 {
 	uint16_t nb_ours = 0;
 
@@ -76,8 +89,7 @@ static uint16_t steer_burst(struct io_worker *w, struct rte_mbuf **pkts, uint16_
 		struct rte_mbuf *m = pkts[i];
 		uint32_t worker = w->index;
 
-		/* The NIC has spread TCP already; what it knows nothing about is rare. */
-		if (!has_rss || (m->packet_type & RTE_PTYPE_L4_MASK) != RTE_PTYPE_L4_TCP) {
+		if (!is_spread_by_nic(p, m)) {
 			const uint8_t *frame = rte_pktmbuf_mtod(m, const uint8_t *);
 			const enum steer_verdict v =
 				steer_frame(&w->io->steer, frame, m->data_len, &worker);
@@ -91,6 +103,19 @@ static uint16_t steer_burst(struct io_worker *w, struct rte_mbuf **pkts, uint16_
 			steer_to(w, worker, m);
 	}
 	return nb_ours;
+}
+
+bool io_pass(struct io_worker *w, struct rte_mbuf *m)
+{
+	uint32_t worker = w->index;
+
+	if (w->io->nb_workers == 1 ||
+	    steer_frame(&w->io->steer, rte_pktmbuf_mtod(m, const uint8_t *), m->data_len,
+			&worker) != STEER_FLOW ||
+	    worker == w->index)
+		return false;
+	steer_to(w, worker, m);
+	return true;
 }
 
 uint16_t io_rx(struct io_worker *w, uint32_t port, struct rte_mbuf **ret, uint32_t *ret_polled)
@@ -112,7 +137,7 @@ uint16_t io_rx(struct io_worker *w, uint32_t port, struct rte_mbuf **ret, uint32
 	count_add(w->counters, OUTCOME_RX_PACKETS, nb);
 	count_add(w->counters, OUTCOME_RX_BYTES, bytes);
 	*ret_polled += nb;
-	return w->io->nb_workers == 1 ? nb : steer_burst(w, ret, nb, has_rss);
+	return w->io->nb_workers == 1 ? nb : steer_burst(w, ret, nb, p);
 }
 
 uint16_t io_rx_ring(struct io_worker *w, struct rte_mbuf **ret)

@@ -216,12 +216,14 @@ static int open_port(struct io *io, struct io_port *p, const char **ret_why)
 	if (can_rss(&info, p, io->nb_workers) && info.reta_size == io->steer.nb_buckets) {
 		p->nb_rxq = p->nb_txq = (uint16_t)io->nb_workers;
 		p->offloads |= IO_OFFLOAD_RSS;
+		p->has_rss_ip6 = (info.flow_type_rss_offloads & RTE_ETH_RSS_NONFRAG_IPV6_TCP) != 0;
 		steer_key(key, sizeof(key));
 		conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
 		conf.rx_adv_conf.rss_conf = (struct rte_eth_rss_conf){
 			.rss_key = key,
 			.rss_key_len = info.hash_key_size == 0 ? 40 : info.hash_key_size,
-			.rss_hf = RTE_ETH_RSS_NONFRAG_IPV4_TCP,
+			.rss_hf = RTE_ETH_RSS_NONFRAG_IPV4_TCP |
+				  (p->has_rss_ip6 ? RTE_ETH_RSS_NONFRAG_IPV6_TCP : 0),
 		};
 	}
 	*ret_why = "configuring the port failed";

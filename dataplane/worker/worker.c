@@ -188,6 +188,29 @@ int worker_run(void *arg)
 	return 0;
 }
 
+/* Differs from destination to destination; nothing depends on its quality. */
+static uint32_t destination_hash(const struct ip_addr *server, uint16_t port)
+{
+	uint32_t hash = port;
+
+	for (size_t i = 0; i < sizeof(server->b); i++)
+		hash = (hash ^ server->b[i]) * 2654435761u;
+	return hash;
+}
+
+static int find_source(struct worker *w, const struct ip_addr *server, struct ip_addr *ret)
+{
+	uint32_t local_be;
+	int rc;
+
+	if (!ip_addr_is_v4(server))
+		return -EHOSTUNREACH;
+	rc = ip_source_find(&w->ip, ip_addr_to_v4(server), &local_be);
+	if (rc == 0)
+		*ret = ip_addr_from_v4(local_be);
+	return rc;
+}
+
 /*
  * RFC 6056 3.3.3 in spirit: where the search begins differs from destination to destination by a
  * secret, and moves on with each connection, so that a port is not used again before the others.
@@ -196,25 +219,22 @@ int worker_pick_local(void *worker, const struct ip_addr *server, uint16_t serve
 		      struct tcp_tuple *ret)
 {
 	struct worker *w = worker;
-	const uint32_t remote_be = ip_addr_to_v4(server);
-	uint32_t local_be, start;
+	struct ip_addr local;
+	uint32_t start;
 	uint16_t port;
 	int rc;
 
-	if (!ip_addr_is_v4(server))
-		return -EHOSTUNREACH;
-	rc = ip_source_find(&w->ip, remote_be, &local_be);
+	rc = find_source(w, server, &local);
 	if (rc < 0)
 		return rc;
-	start = w->port_offset + (remote_be ^ server_port) * 2654435761u + w->port_next;
-	rc = steer_port_pick(&w->io->steer, w->index, local_be, remote_be, server_port, start,
-			     &port);
+	start = w->port_offset + destination_hash(server, server_port) + w->port_next;
+	rc = steer_port_pick(&w->io->steer, w->index, &local, server, server_port, start, &port);
 	if (rc < 0)
 		return rc;
 	/* The next search begins behind this port, whatever had to be skipped to get to it. */
 	w->port_next += steer_port_distance(start, port) + 1;
 	*ret = (struct tcp_tuple){
-		.local = ip_addr_from_v4(local_be),
+		.local = local,
 		.remote = *server,
 		.local_port = port,
 		.remote_port = server_port,
