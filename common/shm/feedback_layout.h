@@ -24,7 +24,7 @@
 #include <stdint.h>
 
 #define FEEDBACK_MAGIC 0x4b424446u
-#define FEEDBACK_ABI 1u
+#define FEEDBACK_ABI 2u
 #define FEEDBACK_MAX_COUNTERS 256u
 #define FEEDBACK_MAX_PORTS 8u
 
@@ -65,6 +65,8 @@ struct feedback_worker {
 	_Atomic(uint64_t) upstream_idle;
 	_Atomic(uint64_t) loops, busy_cycles, idle_cycles;
 	_Atomic(uint64_t) mbufs_free;
+	_Atomic(uint64_t) half_open; /* connections whose handshake is not complete */
+	_Atomic(uint64_t) tcp_mbufs; /* held by TCP's queues */
 	/* microseconds from an EMS notification's arrival to the cut, and request latency */
 	struct histogram cut_us;
 	struct histogram request_us;

@@ -34,6 +34,9 @@ int show_counters(struct cli *cli);
 int show_histogram(struct cli *cli);
 int show_bugs(struct cli *cli);
 
+/* show_tcp.c */
+int show_tcp(struct cli *cli);
+
 /* explain.c */
 int show_denials(struct cli *cli);
 int explain(struct cli *cli);

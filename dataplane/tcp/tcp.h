@@ -193,5 +193,7 @@ void tcp_abort(struct tcp_conn *c, uint64_t now_us);
 /* Connections in any state but TIME-WAIT and LISTEN; and TIME-WAIT entries. */
 uint32_t tcp_stack_nb_conns(const struct tcp_stack *st);
 uint32_t tcp_stack_nb_time_wait(const struct tcp_stack *st);
+/* Passive ones whose handshake is not complete. */
+uint32_t tcp_stack_nb_half_open(const struct tcp_stack *st);
 /* mbufs held by receive and send queues, for leak checks. */
 uint32_t tcp_stack_nb_mbufs(const struct tcp_stack *st);

@@ -227,6 +227,11 @@ uint32_t tcp_stack_nb_time_wait(const struct tcp_stack *st)
 	return st->nb_tw;
 }
 
+uint32_t tcp_stack_nb_half_open(const struct tcp_stack *st)
+{
+	return st->nb_half_open;
+}
+
 uint32_t tcp_stack_nb_mbufs(const struct tcp_stack *st)
 {
 	return st->nb_rx_mbufs + st->nb_tx_mbufs;

@@ -103,6 +103,8 @@ void worker_gauges(struct worker *w, uint64_t now_us)
 	w->gauges_us = now_us + GAUGES_US;
 	set(&fw->tcp_conns, tcp_stack_nb_conns(w->tcp));
 	set(&fw->time_wait, tcp_stack_nb_time_wait(w->tcp));
+	set(&fw->half_open, tcp_stack_nb_half_open(w->tcp));
+	set(&fw->tcp_mbufs, tcp_stack_nb_mbufs(w->tcp));
 	set(&fw->loops, w->idle.loops);
 	set(&fw->busy_cycles, w->idle.busy_cycles);
 	set(&fw->idle_cycles, w->idle.idle_cycles);
