@@ -42,7 +42,7 @@ static void place(struct wheel *w, struct wheel_timer *t)
 	unsigned level = (63 - (unsigned)__builtin_clzll(t->tick ^ w->cur)) / WHEEL_BITS;
 
 	t->slot = (t->tick >> (level * WHEEL_BITS)) & DIGIT_MASK;
-	t->level = (uint8_t)level;
+	t->level = level & 15;
 	w->occupied[level] |= UINT64_C(1) << t->slot;
 	link_at(&w->slots[level][t->slot], t);
 }
@@ -64,8 +64,10 @@ void wheel_arm(struct wheel *w, struct wheel_timer *t, uint64_t deadline_us)
 	else
 		w->nb_armed++;
 	/* Rounded up: a timer must not fire early. */
-	t->tick = (deadline_us >> WHEEL_TICK_SHIFT) +
-		  ((deadline_us & ((1u << WHEEL_TICK_SHIFT) - 1)) != 0);
+	const uint64_t tick = (deadline_us >> WHEEL_TICK_SHIFT) +
+			      ((deadline_us & ((1u << WHEEL_TICK_SHIFT) - 1)) != 0);
+
+	t->tick = tick < WHEEL_TICK_MAX ? tick & WHEEL_TICK_MAX : WHEEL_TICK_MAX;
 	place(w, t);
 }
 

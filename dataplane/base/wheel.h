@@ -12,6 +12,7 @@
 
 #pragma once
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -19,16 +20,18 @@
 #define WHEEL_TICK_SHIFT 8 /* one tick is 256 us */
 #define WHEEL_BITS 6
 #define WHEEL_SLOTS (1u << WHEEL_BITS)
-#define WHEEL_LEVELS 10 /* 60 bits of ticks: every 64-bit deadline has a slot */
+#define WHEEL_LEVELS 8 /* 48 bits of ticks, of which a timer uses 44 */
+#define WHEEL_TICK_MAX ((UINT64_C(1) << 44) - 1)
 
 struct wheel_timer {
 	struct wheel_timer *next;
 	struct wheel_timer **pprev; /* NULL: not armed */
-	uint64_t tick;
-	uint8_t level; /* WHEEL_LEVELS: on the due list */
-	uint8_t slot;
-	uint8_t kind; /* the owner's: which of several timers in one object this is */
+	uint64_t tick : 44;         /* 142 years of them */
+	uint64_t level : 4;         /* WHEEL_LEVELS: on the due list */
+	uint64_t slot : 8;
+	uint64_t kind : 8; /* the owner's: which of several timers in one object this is */
 };
+static_assert(sizeof(struct wheel_timer) == 24, "a connection has several");
 
 struct wheel {
 	uint64_t cur; /* every timer with tick <= cur is on the due list */
@@ -40,7 +43,10 @@ struct wheel {
 
 /* In place; <now_us> is where the wheel's time starts. */
 void wheel_init(struct wheel *w, uint64_t now_us);
-/* Arm, or move when armed already. A deadline in the past is due at once. */
+/*
+ * Arm, or move when armed already. A deadline in the past is due at once, one that is more than 142
+ * years from the clock's origin then.
+ */
 void wheel_arm(struct wheel *w, struct wheel_timer *t, uint64_t deadline_us);
 /* Does nothing when <t> is not armed. A zeroed timer is a valid one that is not armed. */
 void wheel_cancel(struct wheel *w, struct wheel_timer *t);
@@ -60,5 +66,5 @@ static inline bool wheel_timer_is_armed(const struct wheel_timer *t)
 /* When <t> fires, rounded up to a tick. Only for an armed timer. */
 static inline uint64_t wheel_timer_deadline_us(const struct wheel_timer *t)
 {
-	return t->tick << WHEEL_TICK_SHIFT;
+	return (uint64_t)t->tick << WHEEL_TICK_SHIFT;
 }

@@ -60,10 +60,16 @@ enum tcp_congestion {
 struct tcp_params {
 	struct rte_mempool *pool; /* for emitted segments; single consumer */
 	uint32_t max_conns;       /* pool of connections, allocated at once */
-	uint32_t max_listeners;   /* at most 256 */
-	uint32_t rcv_buf;         /* bytes, upper bound of the receive window per connection */
-	uint32_t snd_buf;         /* bytes, upper bound of unacknowledged + unsent per connection */
-	uint16_t mss;             /* MTU - 40; IPv6 takes 20 off */
+	/*
+	 * Connections that may have bytes under way (sent and unacknowledged, to be sent, or received
+	 * out of order) at the same time; 0: an eighth of max_conns, 512 at least. Others wait as
+	 * they do for a buffer.
+	 */
+	uint32_t max_flights;
+	uint32_t max_listeners; /* at most 256 */
+	uint32_t rcv_buf;       /* bytes, upper bound of the receive window per connection */
+	uint32_t snd_buf;       /* bytes, upper bound of unacknowledged + unsent per connection */
+	uint16_t mss;           /* MTU - 40; IPv6 takes 20 off */
 	enum tcp_congestion congestion;
 	bool tx_cksum_offload; /* leave TCP and IPv4 checksums to the port (sets ol_flags, lens) */
 	uint64_t secret[2];    /* random: ISN (RFC 6528), SYN cookies, table hash */
@@ -153,6 +159,7 @@ struct tcp_conn *tcp_ready(struct tcp_stack *st, uint32_t *ret_events);
 /* The owner's pointer, NULL at first. */
 void tcp_conn_set_user(struct tcp_conn *c, void *user);
 void *tcp_conn_user(const struct tcp_conn *c);
+/* Of an accepted connection, until the owner sets its own. */
 void *tcp_conn_listener_user(const struct tcp_conn *c);
 const struct tcp_tuple *tcp_conn_tuple(const struct tcp_conn *c);
 enum tcp_state tcp_conn_state(const struct tcp_conn *c);

@@ -5,7 +5,7 @@
 #include "base/siphash.h"
 #include "tcp/tcp_priv.h"
 
-#define MIN_RTT_WINDOW_US UINT64_C(300000000)
+#define MIN_RTT_WINDOW_S 300u
 
 /*
  * RFC 5961 7 and CVE-2016-5696: how many challenges leave per second is limited for each
@@ -14,10 +14,10 @@
  */
 void tcp_challenge_ack(struct tcp_conn *c, uint64_t now_us)
 {
-	if (now_us >= c->chal_until_us) {
-		const uint64_t w[2] = {now_us, (uint64_t)c->iss << 32 | c->hash};
+	if (tcp_ms(now_us) - c->chal_ms >= 1000) {
+		const uint64_t w[2] = {now_us, (uint64_t)c->ts_off << 32 | c->hash};
 
-		c->chal_until_us = now_us + 1000000;
+		c->chal_ms = tcp_ms(now_us);
 		c->chal_left = 4 + (siphash_words(c->st->p.secret, w, 2, 1, 3) & 15);
 	}
 	if (c->chal_left == 0) {
@@ -39,7 +39,7 @@ void tcp_rtt_sample(struct tcp_conn *c, uint32_t rtt_us, uint64_t now_us)
 		c->srtt_us = r;
 		c->rttvar_us = r / 2;
 		c->min_rtt_us = r;
-		c->min_rtt_at_us = now_us;
+		c->min_rtt_at_s = tcp_s(now_us);
 		c->flags |= TCP_F_RTT_VALID;
 	} else {
 		const uint32_t delta = r > c->srtt_us ? r - c->srtt_us : c->srtt_us - r;
@@ -47,9 +47,9 @@ void tcp_rtt_sample(struct tcp_conn *c, uint32_t rtt_us, uint64_t now_us)
 		c->rttvar_us = (uint32_t)((3 * (uint64_t)c->rttvar_us + delta) / 4);
 		c->srtt_us = (uint32_t)((7 * (uint64_t)c->srtt_us + r) / 8);
 	}
-	if (r <= c->min_rtt_us || now_us - c->min_rtt_at_us > MIN_RTT_WINDOW_US) {
+	if (r <= c->min_rtt_us || tcp_s(now_us) - c->min_rtt_at_s > MIN_RTT_WINDOW_S) {
 		c->min_rtt_us = r;
-		c->min_rtt_at_us = now_us;
+		c->min_rtt_at_s = tcp_s(now_us);
 	}
 	const uint64_t rto = c->srtt_us + RTE_MAX(4 * (uint64_t)c->rttvar_us, TCP_RTO_MIN_US);
 
@@ -58,16 +58,16 @@ void tcp_rtt_sample(struct tcp_conn *c, uint32_t rtt_us, uint64_t now_us)
 
 static void update_window(struct tcp_conn *c, const struct tcp_segin *s)
 {
-	if (!seq_lt(c->snd_wl1, s->seq) && !(c->snd_wl1 == s->seq && seq_leq(c->snd_wl2, s->ack)))
+	/* SND.WL2 needs no field: it is never above snd_una, which the ACK has passed by now. */
+	if (seq_lt(s->seq, c->snd_wl1))
 		return;
 	const uint32_t wnd = (uint32_t)s->wnd << c->snd_wscale;
 
-	if (wnd > c->snd_wnd && c->snd_next != NULL)
+	if (wnd > c->snd_wnd && c->f->snd_next != NULL)
 		tcp_conn_want_output(c);
 	c->snd_wnd = wnd;
 	c->max_snd_wnd = RTE_MAX(c->max_snd_wnd, wnd);
 	c->snd_wl1 = s->seq;
-	c->snd_wl2 = s->ack;
 }
 
 /* What the cumulative ACK covers leaves the queue; the accounts and clocks hear of it first. */
@@ -76,7 +76,7 @@ static void take_cumulative(struct tcp_conn *c, const struct tcp_segin *s, struc
 {
 	const uint32_t old_una = c->snd_una;
 
-	for (struct tcp_seg *g = c->sndq_head;
+	for (struct tcp_seg *g = c->f->sndq_head;
 	     g != NULL && (g->flags & TCP_SEG_F_SENT) && seq_leq(seg_end(g), s->ack); g = g->next) {
 		if (g->flags & TCP_SEG_F_EVER_RTX)
 			a->rtx_acked = true;
@@ -88,18 +88,18 @@ static void take_cumulative(struct tcp_conn *c, const struct tcp_segin *s, struc
 			/* RFC 6298 3, Karn: only what was sent once. */
 			a->has_rtt = true;
 			a->rtt_us = (uint32_t)(now_us - g->tx_us);
-			if (seq_lt(seg_end(g), c->fack))
+			if (seq_lt(seg_end(g), c->f->fack))
 				c->flags |= TCP_F_REORDERING;
 		}
 	}
 	a->cum = s->ack - old_una;
 	c->snd_una = s->ack;
-	c->fack = seq_max(c->fack, c->snd_una);
+	c->f->fack = seq_max(c->f->fack, c->snd_una);
 	tcp_sndq_drop_head(c);
 	c->rto_backoff = 0;
-	c->rto_since_us = 0;
-	c->rto_base_us = now_us;
-	if ((c->flags & TCP_F_ORPHAN) && c->sndq_head != NULL)
+	c->f->rto_since_us = 0;
+	c->f->rto_base_us = now_us;
+	if ((c->flags & TCP_F_ORPHAN) && c->f->sndq_head != NULL)
 		tcp_timer_arm_life(c, now_us);
 }
 
@@ -109,7 +109,7 @@ static void tell_owner(struct tcp_conn *c, uint32_t cum)
 
 	if (cum == 0)
 		return;
-	if (c->sndq_bytes == 0)
+	if (c->f->sndq_bytes == 0)
 		ev |= TCP_EV_SENT_ALL;
 	if ((c->flags & TCP_F_LOW) && tcp_conn_writable(c) >= c->st->p.snd_buf / 2) {
 		c->flags &= ~TCP_F_LOW;
@@ -145,14 +145,17 @@ bool tcp_ack_input(struct tcp_conn *c, const struct tcp_segin *s, uint64_t now_u
 		/* Late; its text may still be good. */
 		return true;
 	}
+	update_window(c, s);
+	/* Nothing queued, so nothing to acknowledge. */
+	if (!tcp_has_flight(c))
+		return true;
 	const bool is_dup = is_dup_ack(c, s);
 
-	update_window(c, s);
 	/*
 	 * RFC 9293 3.8.6.1: as long as probes are answered the connection may stay; they back off.
 	 */
 	if (c->rtx_mode == TCP_RTX_PERSIST)
-		c->rto_since_us = 0;
+		c->f->rto_since_us = 0;
 	if (s->opts.nb_sacks > 0 && (c->flags & TCP_F_SACK))
 		tcp_sack_mark(c, s, &a, now_us);
 	if (s->ack != c->snd_una)
@@ -161,9 +164,10 @@ bool tcp_ack_input(struct tcp_conn *c, const struct tcp_segin *s, uint64_t now_u
 		tcp_rtt_sample(c, a.rtt_us, now_us);
 	tcp_recovery_on_ack(c, s, &a, is_dup, now_us);
 	tell_owner(c, a.cum);
-	if (c->snd_next != NULL || c->nb_lost_pending > 0)
+	if (c->f->snd_next != NULL || c->f->nb_lost_pending > 0)
 		tcp_conn_want_output(c);
 	else
 		tcp_timer_rearm_rtx(c, now_us);
+	tcp_flight_settle(c);
 	return true;
 }

@@ -42,20 +42,20 @@
 
 void tcp_conn_event(struct tcp_conn *c, uint32_t events)
 {
-	c->events |= events;
+	c->events |= (uint8_t)events;
 	if ((c->flags & TCP_F_OWNED) && !(c->flags & TCP_F_IN_READYQ) && c->events != 0) {
-		TAILQ_INSERT_TAIL(&c->st->readyq, c, readyq);
+		tcp_list_append(&c->st->readyq, c, TCP_L_EVENT);
 		c->flags |= TCP_F_IN_READYQ;
 	}
 }
 
 struct tcp_conn *tcp_ready(struct tcp_stack *st, uint32_t *ret_events)
 {
-	struct tcp_conn *c = TAILQ_FIRST(&st->readyq);
+	struct tcp_conn *c = tcp_list_first(st, &st->readyq);
 
 	if (c == NULL)
 		return NULL;
-	TAILQ_REMOVE(&st->readyq, c, readyq);
+	tcp_list_remove(&st->readyq, c, TCP_L_EVENT);
 	c->flags &= ~TCP_F_IN_READYQ;
 	*ret_events = c->events;
 	c->events = 0;
@@ -64,11 +64,11 @@ struct tcp_conn *tcp_ready(struct tcp_stack *st, uint32_t *ret_events)
 
 struct tcp_conn *tcp_accept(struct tcp_stack *st)
 {
-	struct tcp_conn *c = TAILQ_FIRST(&st->acceptq);
+	struct tcp_conn *c = tcp_list_first(st, &st->acceptq);
 
 	if (c == NULL)
 		return NULL;
-	TAILQ_REMOVE(&st->acceptq, c, acceptq);
+	tcp_list_remove(&st->acceptq, c, TCP_L_EVENT);
 	c->flags &= ~TCP_F_IN_ACCEPTQ;
 	c->flags |= TCP_F_OWNED;
 	tcp_conn_event(c, 0);
@@ -79,11 +79,25 @@ void tcp_conn_want_output(struct tcp_conn *c)
 {
 	if (c->flags & (TCP_F_IN_OUTQ | TCP_F_DEAD))
 		return;
-	TAILQ_INSERT_TAIL(&c->st->outq, c, outq);
+	tcp_list_append(&c->st->outq, c, TCP_L_OUT);
 	c->flags |= TCP_F_IN_OUTQ;
 }
 
 /* ---- moves between states ---- */
+
+void tcp_conn_enter_half_open(struct tcp_conn *c)
+{
+	c->flags |= TCP_F_HALF_OPEN;
+	tcp_list_append(&c->st->half_open, c, TCP_L_EVENT);
+	c->st->nb_half_open++;
+}
+
+void tcp_conn_leave_half_open(struct tcp_conn *c)
+{
+	c->flags &= ~TCP_F_HALF_OPEN;
+	tcp_list_remove(&c->st->half_open, c, TCP_L_EVENT);
+	c->st->nb_half_open--;
+}
 
 void tcp_conn_set_state(struct tcp_conn *c, enum tcp_state s)
 {
@@ -98,7 +112,7 @@ void tcp_conn_set_mss(struct tcp_conn *c, uint32_t peer_mss)
 	c->mss = RTE_MAX(mss, TCP_MIN_MSS);
 	const uint32_t opts = c->flags & TCP_F_TS ? TCP_OPT_TS_LEN : 0;
 
-	c->seg_cap = RTE_MIN(c->mss - opts, c->st->max_payload);
+	c->seg_cap = (uint16_t)RTE_MIN(c->mss - opts, c->st->max_payload);
 }
 
 void tcp_conn_established(struct tcp_conn *c, uint64_t now_us)
@@ -106,25 +120,18 @@ void tcp_conn_established(struct tcp_conn *c, uint64_t now_us)
 	struct tcp_stack *st = c->st;
 
 	tcp_conn_set_state(c, TCP_S_ESTABLISHED);
-	if (c->flags & TCP_F_HALF_OPEN) {
-		c->flags &= ~TCP_F_HALF_OPEN;
-		st->nb_half_open--;
-	}
+	if (c->flags & TCP_F_HALF_OPEN)
+		tcp_conn_leave_half_open(c);
 	c->flags &= ~TCP_F_SEND_SYN;
 	c->cwnd = TCP_INIT_CWND_SEGS * c->mss;
 	c->ssthresh = TCP_MAX_CWND;
-	c->cc->init(c);
-	c->fack = c->snd_una;
-	c->high_seq = c->snd_una;
-	c->reo_round_end = c->snd_una;
 	c->quick_acks = 16;
 	c->rto_backoff = 0;
-	c->rto_since_us = 0;
-	c->last_rx_us = now_us;
+	c->last_rx_ms = tcp_ms(now_us);
 	c->last_tx_us = now_us;
-	c->drs_since_us = now_us;
+	c->drs_since_us = (uint32_t)now_us;
 	c->rtx_mode = TCP_RTX_NONE;
-	wheel_cancel(&st->wheel, &c->t_rtx);
+	wheel_cancel(&st->wheel, &c->t_ack);
 	if (c->flags & TCP_F_FIN_QUEUED) {
 		/* Shut down before it was open. */
 		tcp_conn_set_state(c, TCP_S_FIN_WAIT_1);
@@ -133,7 +140,7 @@ void tcp_conn_established(struct tcp_conn *c, uint64_t now_us)
 	tcp_timer_arm_life(c, now_us);
 	if (c->flags & TCP_F_PASSIVE) {
 		tcp_count(st, OUTCOME_TCP_ACCEPTED);
-		TAILQ_INSERT_TAIL(&st->acceptq, c, acceptq);
+		tcp_list_append(&st->acceptq, c, TCP_L_EVENT);
 		c->flags |= TCP_F_IN_ACCEPTQ;
 	} else {
 		tcp_count(st, OUTCOME_TCP_CONNECTED);
@@ -155,17 +162,18 @@ void tcp_conn_die(struct tcp_conn *c, int error)
 	if (c->state != TCP_S_TIME_WAIT)
 		st->nb_conns--;
 	if (c->flags & TCP_F_IN_OUTQ)
-		TAILQ_REMOVE(&st->outq, c, outq);
+		tcp_list_remove(&st->outq, c, TCP_L_OUT);
 	if (c->flags & TCP_F_HALF_OPEN)
-		st->nb_half_open--;
-	c->flags &= ~(TCP_F_IN_OUTQ | TCP_F_HALF_OPEN);
+		tcp_conn_leave_half_open(c);
+	c->flags &= ~TCP_F_IN_OUTQ;
 	c->flags |= TCP_F_DEAD;
-	wheel_cancel(&st->wheel, &c->t_rtx);
 	wheel_cancel(&st->wheel, &c->t_ack);
 	wheel_cancel(&st->wheel, &c->t_life);
 	tcp_sndq_free(c);
+	tcp_ooo_free(c);
+	tcp_flight_drop(c);
 	tcp_conn_set_state(c, TCP_S_CLOSED);
-	c->error = error;
+	c->error = (int16_t)error;
 	tcp_conn_event(c, error != 0 ? TCP_EV_ERROR : TCP_EV_SENT_ALL);
 }
 
@@ -205,9 +213,10 @@ void tcp_conn_time_wait(struct tcp_conn *c, uint64_t now_us)
 		return;
 	tcp_conn_set_state(c, TCP_S_TIME_WAIT);
 	c->st->nb_conns--;
-	wheel_cancel(&c->st->wheel, &c->t_rtx);
 	wheel_cancel(&c->st->wheel, &c->t_life);
 	tcp_sndq_free(c);
+	tcp_ooo_free(c);
+	tcp_flight_drop(c);
 }
 
 void tcp_conn_start_fin(struct tcp_conn *c)
@@ -247,10 +256,9 @@ int tcp_connect(struct tcp_stack *st, const struct tcp_tuple *tuple, uint64_t no
 
 	if (c == NULL)
 		return -ENOMEM;
-	c->iss = tcp_isn(st, tuple, now_us);
-	c->snd_una = c->iss;
-	c->snd_nxt = c->iss;
-	c->snd_end = c->iss + 1;
+	c->snd_una = tcp_isn(st, tuple, now_us);
+	c->snd_nxt = c->snd_una;
+	c->snd_end = c->snd_una + 1;
 	c->ts_off = tcp_ts_offset(st, tuple);
 	c->rcv_wscale = st->rcv_wscale;
 	tcp_conn_set_mss(c, tcp_mss_of(st, tuple));
@@ -273,7 +281,7 @@ void tcp_close(struct tcp_conn *c, uint64_t now_us)
 
 	st->now_us = now_us;
 	if (c->flags & TCP_F_IN_READYQ)
-		TAILQ_REMOVE(&st->readyq, c, readyq);
+		tcp_list_remove(&st->readyq, c, TCP_L_EVENT);
 	c->flags &= ~(TCP_F_OWNED | TCP_F_IN_READYQ);
 	c->flags |= TCP_F_ORPHAN;
 	c->orphan_us = now_us;
@@ -319,13 +327,13 @@ void tcp_conn_set_more(struct tcp_conn *c, bool more)
 		return;
 	}
 	c->flags &= ~TCP_F_MORE;
-	if (c->snd_next != NULL)
+	if (c->f->snd_next != NULL)
 		tcp_conn_want_output(c);
 }
 
 void tcp_conn_set_keepalive(struct tcp_conn *c, uint32_t idle_s)
 {
-	c->keep_idle_s = idle_s;
+	c->keep_idle_s = (uint16_t)RTE_MIN(idle_s, UINT16_MAX);
 	c->keep_probes = 0;
 	if (!(c->flags & TCP_F_DEAD))
 		tcp_timer_arm_life(c, c->st->now_us);
@@ -352,9 +360,9 @@ void tcp_icmp_error(struct tcp_stack *st, const struct tcp_tuple *tuple, uint32_
 		if (c->state < TCP_S_ESTABLISHED || mss >= c->mss)
 			return;
 		tcp_conn_set_mss(c, mss);
-		if (c->sndq_head != NULL && (c->sndq_head->flags & TCP_SEG_F_SENT) &&
-		    c->sndq_head->len > c->seg_cap)
-			tcp_seg_set_flags(c, c->sndq_head, TCP_SEG_F_LOST, TCP_SEG_F_RTX);
+		if (c->f->sndq_head != NULL && (c->f->sndq_head->flags & TCP_SEG_F_SENT) &&
+		    c->f->sndq_head->len > c->seg_cap)
+			tcp_seg_set_flags(c, c->f->sndq_head, TCP_SEG_F_LOST, TCP_SEG_F_RTX);
 		tcp_conn_want_output(c);
 		return;
 	}
@@ -368,16 +376,17 @@ void tcp_icmp_error(struct tcp_stack *st, const struct tcp_tuple *tuple, uint32_
 void tcp_conn_set_user(struct tcp_conn *c, void *user)
 {
 	c->user = user;
+	c->has_user = true;
 }
 
 void *tcp_conn_user(const struct tcp_conn *c)
 {
-	return c->user;
+	return c->has_user ? c->user : NULL;
 }
 
 void *tcp_conn_listener_user(const struct tcp_conn *c)
 {
-	return c->listener_user;
+	return c->has_user ? NULL : c->user;
 }
 
 const struct tcp_tuple *tcp_conn_tuple(const struct tcp_conn *c)
@@ -402,7 +411,7 @@ struct stream *tcp_conn_stream(struct tcp_conn *c)
 
 size_t tcp_conn_unacked(const struct tcp_conn *c)
 {
-	return c->sndq_bytes;
+	return c->f->sndq_bytes;
 }
 
 void tcp_conn_view(const struct tcp_conn *c, struct tcp_conn_view *ret)
@@ -421,7 +430,7 @@ void tcp_conn_view(const struct tcp_conn *c, struct tcp_conn_view *ret)
 		.bytes_in = c->bytes_in,
 		.bytes_out = c->bytes_out,
 		.retransmits = c->retransmits,
-		.sndq_bytes = c->sndq_bytes,
+		.sndq_bytes = c->f->sndq_bytes,
 		.rcvq_bytes = c->rcvq_bytes,
 	};
 }

@@ -16,12 +16,12 @@
 
 static void cubic_init(struct tcp_conn *c)
 {
-	c->cubic = (struct tcp_cubic){0};
+	c->f->cubic = (struct tcp_cubic){0};
 }
 
 static void begin_epoch(struct tcp_conn *c, double cwnd, uint64_t now_us)
 {
-	struct tcp_cubic *q = &c->cubic;
+	struct tcp_cubic *q = &c->f->cubic;
 
 	q->epoch_us = now_us;
 	q->w_est = cwnd;
@@ -35,7 +35,7 @@ static void begin_epoch(struct tcp_conn *c, double cwnd, uint64_t now_us)
 
 static void cubic_on_ack(struct tcp_conn *c, uint32_t acked, uint64_t now_us)
 {
-	struct tcp_cubic *q = &c->cubic;
+	struct tcp_cubic *q = &c->f->cubic;
 
 	if (c->cwnd < c->ssthresh) {
 		c->cwnd += RTE_MIN(acked, c->ssthresh - c->cwnd);
@@ -65,7 +65,7 @@ static void cubic_on_ack(struct tcp_conn *c, uint32_t acked, uint64_t now_us)
 
 static uint32_t cubic_on_loss(struct tcp_conn *c, uint64_t)
 {
-	struct tcp_cubic *q = &c->cubic;
+	struct tcp_cubic *q = &c->f->cubic;
 	const double cwnd = (double)c->cwnd / c->mss;
 
 	/* RFC 9438 4.7, fast convergence: a shrinking share is given up sooner. */
@@ -76,7 +76,7 @@ static uint32_t cubic_on_loss(struct tcp_conn *c, uint64_t)
 
 static void cubic_on_rto(struct tcp_conn *c)
 {
-	c->cubic.epoch_us = 0;
+	c->f->cubic.epoch_us = 0;
 }
 
 const struct tcp_cc_ops tcp_cc_cubic = {

@@ -26,7 +26,7 @@
 #include <string.h>
 
 /* RFC 7323 5.5: a timestamp older than that says nothing. */
-#define PAWS_IDLE_US (UINT64_C(24) * 86400 * 1000000)
+#define PAWS_IDLE_S (24u * 86400)
 
 /* ---- parsing ---- */
 
@@ -168,12 +168,10 @@ static struct tcp_conn *accept_cookie(struct tcp_stack *st, struct tcp_segin *s,
 		return NULL;
 	tcp_count(st, OUTCOME_TCP_SYN_COOKIE_OK);
 	c->flags |= TCP_F_PASSIVE;
-	c->listener_user = l->user;
-	c->irs = s->seq - 1;
+	c->user = l->user;
 	c->rcv_nxt = s->seq;
 	c->rcv_acked = s->seq;
 	c->rcv_adv = c->rcv_nxt + RTE_MIN(c->rcv_limit, TCP_INIT_RCV_WND);
-	c->iss = s->ack - 1;
 	c->snd_una = s->ack;
 	c->snd_nxt = s->ack;
 	c->snd_end = s->ack;
@@ -229,7 +227,7 @@ static bool is_paws_reject(const struct tcp_conn *c, const struct tcp_segin *s, 
 	if (!(c->flags & TCP_F_TS_RECENT) || !(s->opts.flags & TCP_OPT_F_TS) ||
 	    (s->flags & TCP_RST))
 		return false;
-	return seq_lt(s->opts.tsval, c->ts_recent) && now_us - c->ts_recent_us < PAWS_IDLE_US;
+	return seq_lt(s->opts.tsval, c->ts_recent) && tcp_s(now_us) - c->ts_recent_s < PAWS_IDLE_S;
 }
 
 /*
@@ -284,7 +282,7 @@ static void update_ts_recent(struct tcp_conn *c, const struct tcp_segin *s, uint
 		return;
 	if (seq_leq(s->seq, c->rcv_acked) && !seq_lt(s->opts.tsval, c->ts_recent)) {
 		c->ts_recent = s->opts.tsval;
-		c->ts_recent_us = now_us;
+		c->ts_recent_s = tcp_s(now_us);
 		c->flags |= TCP_F_TS_RECENT;
 	}
 }
@@ -292,14 +290,15 @@ static void update_ts_recent(struct tcp_conn *c, const struct tcp_segin *s, uint
 /* False: the segment is done with, or the connection is gone. */
 static bool syn_rcvd_ack(struct tcp_conn *c, const struct tcp_segin *s, uint64_t now_us)
 {
-	if (seq_leq(s->ack, c->iss) || seq_gt(s->ack, c->snd_nxt)) {
+	/* Until our SYN is acknowledged snd_una is the ISS. */
+	if (seq_leq(s->ack, c->snd_una) || seq_gt(s->ack, c->snd_nxt)) {
 		tcp_count(c->st, OUTCOME_TCP_BAD_ACK);
 		tcp_reply_rst(c->st, s);
 		return false;
 	}
-	c->snd_una = c->iss + 1;
+	c->snd_una++;
 	if (c->rto_backoff == 0)
-		tcp_rtt_sample(c, (uint32_t)(now_us - c->rto_base_us), now_us);
+		tcp_rtt_sample(c, (uint32_t)(now_us - c->last_tx_us), now_us);
 	c->snd_wl1 = s->seq - 1; /* the first scaled window is news */
 	tcp_conn_established(c, now_us);
 	return true;
@@ -381,11 +380,11 @@ static void text_input(struct tcp_conn *c, struct tcp_segin *s, uint64_t now_us)
 /* SYN_RCVD and the synchronized states. */
 static void conn_input(struct tcp_conn *c, struct tcp_segin *s, uint64_t now_us)
 {
-	c->last_rx_us = now_us;
+	c->last_rx_ms = tcp_ms(now_us);
 	c->keep_probes = 0;
 	/* The peer's SYN again: our SYN-ACK was lost. */
 	if (c->state == TCP_S_SYN_RCVD && (s->flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN &&
-	    s->seq == c->irs) {
+	    s->seq == c->rcv_nxt - 1) {
 		c->flags |= TCP_F_SEND_SYN;
 		tcp_conn_want_output(c);
 		return;
@@ -396,7 +395,7 @@ static void conn_input(struct tcp_conn *c, struct tcp_segin *s, uint64_t now_us)
 	}
 	/* A simultaneous open's SYN-ACK repeats the SYN that we have. */
 	if (c->state == TCP_S_SYN_RCVD && (s->flags & TCP_SYN) && (s->flags & TCP_ACK) &&
-	    s->seq == c->irs) {
+	    s->seq == c->rcv_nxt - 1) {
 		s->seq++;
 		s->flags &= (uint8_t)~TCP_SYN;
 	}

@@ -52,8 +52,8 @@ static void fill_sacks(struct tcp_conn *c, struct tcp_opts *o)
 		o->sacks[o->nb_sacks++] = c->rcv_dsack;
 		c->flags &= ~TCP_F_DSACK;
 	}
-	for (unsigned i = 0; i < c->nb_rcv_sacks && o->nb_sacks < TCP_OPT_MAX_SACKS; i++)
-		o->sacks[o->nb_sacks++] = c->rcv_sacks[i];
+	for (unsigned i = 0; i < c->f->nb_rcv_sacks && o->nb_sacks < TCP_OPT_MAX_SACKS; i++)
+		o->sacks[o->nb_sacks++] = c->f->rcv_sacks[i];
 }
 
 /* Everything that leaves a synchronized connection passes here: it acknowledges. */
@@ -74,9 +74,8 @@ static void emit(struct tcp_conn *c, struct rte_mbuf *m, uint32_t seq, uint8_t f
 				 .opts = o,
 			 });
 	c->rcv_acked = c->rcv_nxt;
-	c->rcv_since = 0;
 	c->flags &= ~(TCP_F_ACK_NOW | TCP_F_ACK_LATER);
-	if (!(c->flags & TCP_F_MEM_WAIT))
+	if (!(c->flags & TCP_F_MEM_WAIT) && c->rtx_mode != TCP_RTX_SYN)
 		wheel_cancel(&c->st->wheel, &c->t_ack);
 	tcp_count(c->st, OUTCOME_TCP_SEGS_OUT);
 }
@@ -134,7 +133,7 @@ static void send_syn(struct tcp_conn *c, struct out *out, uint64_t now_us)
 
 	tcp_emit_headers(st, &c->tuple, m,
 			 &(struct tcp_hdr_fields){
-				 .seq = c->iss,
+				 .seq = c->snd_una,
 				 .ack = is_reply ? c->rcv_nxt : 0,
 				 .wnd = wnd,
 				 .flags = is_reply ? TCP_SYN | TCP_ACK : TCP_SYN,
@@ -144,12 +143,12 @@ static void send_syn(struct tcp_conn *c, struct out *out, uint64_t now_us)
 		c->rcv_adv = c->rcv_nxt + wnd;
 		c->rcv_acked = c->rcv_nxt;
 	}
-	c->snd_nxt = c->iss + 1;
+	c->snd_nxt = c->snd_una + 1;
 	if (c->rto_backoff == 0)
-		c->rto_base_us = now_us;
+		c->last_tx_us = now_us;
 	c->flags &= ~(TCP_F_SEND_SYN | TCP_F_ACK_NOW);
 	c->rtx_mode = TCP_RTX_SYN;
-	wheel_arm(&st->wheel, &c->t_rtx, now_us + tcp_rto(c));
+	wheel_arm(&st->wheel, &c->t_ack, now_us + tcp_rto(c));
 	tcp_count(st, OUTCOME_TCP_SEGS_OUT);
 	out->pkts[out->nb++] = m;
 }
@@ -203,20 +202,20 @@ static bool is_cwnd_open(const struct tcp_conn *c, uint32_t len)
 
 static struct tcp_seg *next_lost(struct tcp_conn *c)
 {
-	struct tcp_seg *g = c->rtx_hint != NULL ? c->rtx_hint : c->sndq_head;
+	struct tcp_seg *g = c->f->rtx_hint != NULL ? c->f->rtx_hint : c->f->sndq_head;
 
 	while (g != NULL && (g->flags & TCP_SEG_F_SENT) &&
 	       (g->flags & (TCP_SEG_F_LOST | TCP_SEG_F_RTX)) != TCP_SEG_F_LOST)
 		g = g->next;
 	if (g != NULL && !(g->flags & TCP_SEG_F_SENT))
 		g = NULL;
-	c->rtx_hint = g;
+	c->f->rtx_hint = g;
 	return g;
 }
 
 static void output_lost(struct tcp_conn *c, struct out *out, uint64_t now_us)
 {
-	while (c->nb_lost_pending > 0 && out->nb < out->cap) {
+	while (c->f->nb_lost_pending > 0 && out->nb < out->cap) {
 		struct tcp_seg *g = next_lost(c);
 
 		if (g == NULL || !is_cwnd_open(c, g->len))
@@ -253,7 +252,7 @@ static uint32_t usable_wnd(const struct tcp_conn *c, const struct tcp_seg *g)
 /* The first unsent segment, cut to what may leave now; NULL when nothing may. */
 static struct tcp_seg *next_new(struct tcp_conn *c, struct out *out)
 {
-	struct tcp_seg *g = c->snd_next;
+	struct tcp_seg *g = c->f->snd_next;
 
 	if (g == NULL)
 		return NULL;
@@ -278,7 +277,7 @@ static void restart_after_idle(struct tcp_conn *c, uint64_t now_us)
 	if (c->snd_una != c->snd_nxt || now_us - c->last_tx_us < tcp_rto(c))
 		return;
 	c->cwnd = RTE_MIN(c->cwnd, TCP_INIT_CWND_SEGS * c->mss);
-	c->cubic.epoch_us = 0;
+	c->f->cubic.epoch_us = 0;
 }
 
 static void output_new(struct tcp_conn *c, struct out *out, uint64_t now_us)
@@ -292,9 +291,9 @@ static void output_new(struct tcp_conn *c, struct out *out, uint64_t now_us)
 		if (!send_seg(c, g, out, now_us))
 			return;
 		c->flags &= ~(TCP_F_FORCE | TCP_F_OVERRIDE);
-		c->snd_next = g->next;
+		c->f->snd_next = g->next;
 		if (c->snd_una == c->snd_nxt)
-			c->rto_base_us = now_us;
+			c->f->rto_base_us = now_us;
 		c->snd_nxt = seg_end(g);
 		c->bytes_out += g->len;
 		tcp_recovery_sent(c, g, false, now_us);
@@ -304,7 +303,7 @@ static void output_new(struct tcp_conn *c, struct out *out, uint64_t now_us)
 static bool is_ack_urgent(const struct tcp_conn *c)
 {
 	/* Full segments have no room for SACK blocks, so these go ahead on their own. */
-	return (c->flags & TCP_F_ACK_NOW) && (c->nb_rcv_sacks > 0 || (c->flags & TCP_F_DSACK));
+	return (c->flags & TCP_F_ACK_NOW) && (c->f->nb_rcv_sacks > 0 || (c->flags & TCP_F_DSACK));
 }
 
 static void conn_output(struct tcp_conn *c, struct out *out, uint64_t now_us)
@@ -351,10 +350,10 @@ uint16_t tcp_output(struct tcp_stack *st, struct rte_mbuf **ret_pkts, uint16_t c
 	struct tcp_conn *c;
 
 	st->now_us = now_us;
-	while (n < cap && (c = TAILQ_FIRST(&st->outq)) != NULL) {
+	while (n < cap && (c = tcp_list_first(st, &st->outq)) != NULL) {
 		struct out out = {.pkts = ret_pkts + n, .cap = RTE_MIN(BURST, (uint16_t)(cap - n))};
 
-		TAILQ_REMOVE(&st->outq, c, outq);
+		tcp_list_remove(&st->outq, c, TCP_L_OUT);
 		c->flags &= ~TCP_F_IN_OUTQ;
 		conn_output(c, &out, now_us);
 		n += out.nb;

@@ -170,8 +170,8 @@ extern const struct tcp_cc_ops tcp_cc_cubic;
 /* ---- the connection ---- */
 
 enum tcp_timer_kind {
-	TCP_T_RTX,       /* one of enum tcp_rtx_mode */
-	TCP_T_ACK,       /* delayed ACK; retry after the pool was empty */
+	TCP_T_RTX,       /* one of enum tcp_rtx_mode; in the flight */
+	TCP_T_ACK,       /* delayed ACK; retry after a pool was empty; our SYN's timeout */
 	TCP_T_LIFE,      /* keepalive, or the bound on a closed connection */
 	TCP_T_TIME_WAIT, /* the stack's own */
 };
@@ -222,45 +222,15 @@ enum tcp_recovery_state {
 #define TCP_F_DEAD (1u << 28)      /* out of the table; only the owner's close remains */
 #define TCP_F_OWNED (1u << 29)     /* connect or accept gave it out, no close yet */
 
-struct tcp_conn {
-	/* first: the owner finds the connection from it */
-	struct stream stream;
-	struct tcp_stack *st;
-	struct tcp_tuple tuple;
-	uint32_t hash;
-	uint32_t flags; /* TCP_F_* */
-	uint8_t state;  /* enum tcp_state */
-	uint8_t rec;    /* enum tcp_recovery_state */
-	uint8_t rtx_mode;
-	uint8_t rto_backoff;
-	uint8_t snd_wscale, rcv_wscale;
-	uint8_t dupacks;
-	uint8_t quick_acks;
-	int error;
-	uint32_t events;
-
-	/* RFC 9293 3.3.1 */
-	uint32_t iss, irs;
-	uint32_t snd_una, snd_nxt, snd_end; /* snd_end: after the last byte, or FIN, queued */
-	uint32_t snd_wnd, snd_wl1, snd_wl2, max_snd_wnd;
-	uint32_t rcv_nxt;
-	uint32_t rcv_adv;   /* right edge that the peer knows */
-	uint32_t rcv_acked; /* last ACK sent */
-	uint32_t rcv_limit; /* what the window may be now; grows to params.rcv_buf */
-	uint32_t rcv_mss;   /* largest text seen: what "a full segment" is in the other direction */
-	uint32_t rcv_since; /* bytes received since the last ACK */
-	uint32_t mss;       /* without options */
-	uint32_t seg_cap;   /* payload that fits, with options */
-
-	/* RFC 7323 */
-	uint32_t ts_off, ts_recent;
-	uint64_t ts_recent_us;
-
-	/* RFC 6298, in microseconds */
-	uint32_t srtt_us, rttvar_us, rto_us, min_rtt_us;
-	uint64_t min_rtt_at_us;
-	uint64_t rto_base_us;  /* when the timeout was last restarted */
-	uint64_t rto_since_us; /* first of the timeouts without progress; 0: none */
+/*
+ * What matters only while bytes are in the send queue, or wait out of order. From a pool
+ * (tcp_flight.c): taken with the first such byte, given back when the connection is quiet, so that
+ * an idle connection does not pay for it. A connection without one points to a constant that is
+ * all zero: reading needs no test, and a write to it is a bug that ends the process at once.
+ */
+struct tcp_flight {
+	struct tcp_conn *c; /* NULL: free */
+	struct tcp_flight *next_free;
 
 	/* send queue: [head .. snd_next) is in flight, [snd_next .. tail] waits */
 	struct tcp_seg *sndq_head, *sndq_tail, *snd_next, *snd_spare;
@@ -272,16 +242,24 @@ struct tcp_conn {
 	uint32_t sacked, lost, rtx;
 	uint32_t nb_lost_pending; /* segments: lost, and not resent since */
 
+	/* the retransmission timer: one of enum tcp_rtx_mode; see tcp_conn.t_ack for SYNs */
+	struct wheel_timer t_rtx;
+	uint64_t rto_base_us;  /* when the timeout was last restarted */
+	uint64_t rto_since_us; /* first of the timeouts without progress; 0: none */
+
 	/* recovery */
-	uint32_t cwnd, ssthresh;
+	uint8_t rec; /* enum tcp_recovery_state */
+	uint8_t dupacks;
+	bool undo_armed;
+	uint8_t rtx_ring_pos;
+	uint8_t reo_mult, reo_persist; /* RFC 8985 6.2 */
+	bool has_history;              /* resent or lost something: worth keeping */
+	uint8_t nb_rcv_sacks;
 	uint32_t high_seq; /* recovery ends when this is acknowledged */
 	uint32_t fack;     /* highest sequence number known to have arrived */
 	uint32_t prior_cwnd, prior_ssthresh;
 	uint32_t undo_rtx; /* resends of this episode not yet known to be needless */
 	uint32_t undo_ts;  /* TSval of the first resend of this episode; see undo_armed */
-	bool undo_armed;
-	uint8_t rtx_ring_pos;
-	uint8_t reo_mult, reo_persist; /* RFC 8985 6.2 */
 	uint32_t prr_delivered, prr_out, prr_start;
 	uint32_t rtx_ring[TCP_NB_RTX_RING]; /* sequence numbers of the last resends */
 	uint64_t rack_tx_us;
@@ -289,36 +267,91 @@ struct tcp_conn {
 	uint32_t reo_round_end; /* the window adapts once per round trip */
 	uint32_t tlp_end;
 	uint64_t reo_deadline_us; /* 0: none */
-	uint64_t last_tx_us;
-	const struct tcp_cc_ops *cc;
 	struct tcp_cubic cubic;
 
-	/* receive queue: in order by mbuf->next; out of order by rx_next() */
-	struct rte_mbuf *rcvq_head, *rcvq_tail;
+	/* received out of order: by rx_next() */
 	struct rte_mbuf *ooo_head, *ooo_last; /* ooo_last: where the last one went in */
-	uint32_t rcvq_bytes, nb_rcvq, nb_ooo;
+	uint32_t nb_ooo;
 	struct tcp_range rcv_sacks[TCP_OPT_MAX_SACKS]; /* newest first */
-	uint8_t nb_rcv_sacks;
-	struct tcp_range rcv_dsack;
-	/* receive window growth */
-	uint32_t drs_bytes;
-	uint64_t drs_since_us;
-
-	/* timers */
-	struct wheel_timer t_rtx, t_ack, t_life;
-	uint32_t keep_idle_s;
-	uint8_t keep_probes;
-	uint8_t chal_left; /* challenge ACKs left in this second */
-	uint64_t last_rx_us;
-	uint64_t orphan_us; /* when tcp_close() was called */
-	uint64_t chal_until_us;
-
-	void *user, *listener_user;
-	uint64_t bytes_in, bytes_out;
-	uint32_t retransmits;
-	TAILQ_ENTRY(tcp_conn) outq, readyq, acceptq;
-	struct tcp_conn *next_free;
 };
+static_assert(sizeof(struct tcp_flight) <= 448, "see TCP_IDLE_MAX");
+
+/* A place in one of the stack's lists, by connection id; 0: none. */
+struct tcp_link {
+	uint32_t prev, next;
+};
+
+enum tcp_link_kind {
+	TCP_L_OUT, /* outq; the free list */
+	/* One of: half_open (while TCP_F_HALF_OPEN), acceptq, readyq (only when owned). */
+	TCP_L_EVENT,
+	TCP_L__COUNT,
+};
+
+struct tcp_list {
+	uint32_t head, tail;
+};
+
+/* In the order of use: a lookup needs the first line, a segment in order the first three. */
+struct tcp_conn {
+	/* first: the owner finds the connection from it */
+	struct stream stream;
+	struct tcp_tuple tuple;
+	uint32_t flags; /* TCP_F_* */
+	uint8_t state;  /* enum tcp_state */
+	uint8_t rtx_mode;
+	uint8_t rto_backoff;
+	uint8_t quick_acks;
+	uint8_t snd_wscale, rcv_wscale;
+	uint8_t events; /* TCP_EV_* */
+	uint8_t keep_probes;
+	struct tcp_flight *f; /* never NULL: see there */
+
+	/* RFC 9293 3.3.1; the ISS is snd_una until our SYN is acknowledged, the IRS rcv_nxt - 1 */
+	struct tcp_stack *st;               /* NULL: free */
+	uint32_t snd_una, snd_nxt, snd_end; /* snd_end: after the last byte, or FIN, queued */
+	uint32_t snd_wnd, snd_wl1, max_snd_wnd;
+	uint32_t rcv_nxt;
+	uint32_t rcv_adv;   /* right edge that the peer knows */
+	uint32_t rcv_acked; /* last ACK sent */
+	uint32_t rcv_limit; /* what the window may be now; grows to params.rcv_buf */
+	uint32_t rcvq_bytes;
+	uint16_t rcv_mss; /* largest text seen: what "a full segment" is in the other direction */
+	uint16_t seg_cap; /* payload that fits, with options */
+	struct rte_mbuf *rcvq_tail;
+
+	struct rte_mbuf *rcvq_head; /* in order by mbuf->next */
+	struct wheel_timer t_ack;   /* delayed ACK; retry when a pool was empty; our SYN */
+	struct tcp_link link[TCP_L__COUNT];
+	uint32_t ts_recent, ts_recent_s; /* RFC 7323; when, in seconds */
+	uint32_t ts_off;
+	uint32_t last_rx_ms;
+
+	uint64_t bytes_in, bytes_out;
+	uint32_t cwnd, ssthresh;
+	uint32_t mss; /* without options */
+	/* RFC 6298, in microseconds */
+	uint32_t srtt_us, rttvar_us, rto_us, min_rtt_us;
+	uint32_t min_rtt_at_s;
+	uint64_t last_tx_us;
+	/* receive window growth */
+	uint32_t drs_bytes, drs_since_us;
+
+	union {
+		void *user;         /* the listener's until the owner has set its own */
+		uint64_t orphan_us; /* when tcp_close() was called; nobody asks for the user then */
+	};
+	struct wheel_timer t_life; /* keepalive, or the bound on a closed connection */
+	struct tcp_range rcv_dsack;
+	uint32_t hash;
+	uint32_t retransmits;
+	uint32_t chal_ms;  /* when the second began that chal_left is for */
+	uint8_t chal_left; /* challenge ACKs left in this second */
+	bool has_user;     /* user is the owner's */
+	uint16_t keep_idle_s;
+	int16_t error;
+};
+static_assert(sizeof(struct tcp_conn) == 320, "five cache lines");
 
 /* ---- TIME-WAIT, compact ---- */
 
@@ -328,11 +361,11 @@ struct tcp_tw {
 	uint32_t snd_nxt, rcv_nxt;
 	uint32_t ts_recent, ts_off;
 	uint32_t prev, next; /* list in order of expiry; 0: none */
-	uint64_t expire_us;
+	uint32_t expire_ms;
 	uint16_t wnd;
 	bool has_ts;
 };
-static_assert(sizeof(struct tcp_tw) <= 96, "there are as many as connections");
+static_assert(sizeof(struct tcp_tw) == 72, "there are as many as connections");
 
 /* ---- the table of four-tuples ---- */
 
@@ -351,7 +384,7 @@ static_assert(sizeof(struct tcp_bucket) == 64, "a cache line");
 struct tcp_table {
 	struct tcp_bucket *buckets; /* aligned; the overflow ones follow */
 	void *raw;
-	uint32_t mask;
+	uint32_t nb; /* buckets that a hash can choose */
 	uint32_t free_overflow;
 };
 
@@ -361,8 +394,6 @@ struct tcp_listener {
 	void *user;
 };
 
-TAILQ_HEAD(tcp_conn_list, tcp_conn);
-
 struct tcp_stack {
 	struct tcp_params p;
 	uint64_t now_us; /* of the last call that said */
@@ -370,15 +401,19 @@ struct tcp_stack {
 	struct wheel wheel;
 	struct tcp_table table;
 	struct tcp_conn *conns; /* index = id - 1 */
-	struct tcp_conn *free_conns;
+	uint32_t free_conns;    /* id of the first, by link[TCP_L_OUT].next; 0: none */
 	uint32_t nb_conns, nb_half_open;
+	const struct tcp_cc_ops *cc;
+	struct tcp_flight *flights;
+	struct tcp_flight *free_flights;
+	uint32_t nb_flights, flight_hand;
 	struct tcp_tw *tws; /* index = id - tw_base */
 	uint32_t tw_base, tw_cap, nb_tw;
 	uint32_t tw_head, tw_tail, tw_free; /* index + 1 */
 	struct wheel_timer t_tw;
 	struct tcp_listener listeners[TCP_MAX_LISTENERS];
 	uint32_t nb_listeners; /* slots in use are below this */
-	struct tcp_conn_list outq, readyq, acceptq;
+	struct tcp_list outq, readyq, acceptq, half_open;
 	/* replies that belong to no connection: resets, SYN cookies, ACKs from TIME-WAIT */
 	struct rte_mbuf *ctl[TCP_CTL_RING];
 	uint32_t ctl_head, ctl_tail;
@@ -406,6 +441,56 @@ static inline bool tcp_is_rx_scarce(const struct tcp_stack *st)
 	return st->p.max_rx_mbufs != 0 && st->nb_rx_mbufs > st->p.max_rx_mbufs / 2;
 }
 
+/* Clocks for what needs no more than that; they wrap. */
+static inline uint32_t tcp_ms(uint64_t now_us)
+{
+	return (uint32_t)(now_us / 1000);
+}
+
+static inline uint32_t tcp_s(uint64_t now_us)
+{
+	return (uint32_t)(now_us / 1000000);
+}
+
+/* ---- tcp_flight.c ---- */
+
+/*
+ * The stack's memory for one idle connection, all in: its struct, its TIME-WAIT entry, its share
+ * of the table (half a bucket and a quarter of an overflow bucket) and of the flights.
+ */
+#define TCP_IDLE_MAX 512u
+#define TCP_FLIGHT_SHARE 8u
+static_assert(sizeof(struct tcp_conn) + sizeof(struct tcp_tw) + 64 / 2 + 64 / 4 +
+			      sizeof(struct tcp_flight) / TCP_FLIGHT_SHARE <=
+		      TCP_IDLE_MAX,
+	      "an idle connection has become dear");
+
+extern const struct tcp_flight tcp_no_flight;
+[[nodiscard]] int tcp_flights_init(struct tcp_stack *st);
+static inline bool tcp_has_flight(const struct tcp_conn *c)
+{
+	return c->f != &tcp_no_flight;
+}
+/* Have one, or false: the pool is empty, which is counted. */
+[[nodiscard]] bool tcp_flight_need(struct tcp_conn *c);
+/* Give it back if nothing is queued and nothing is worth remembering. */
+void tcp_flight_settle(struct tcp_conn *c);
+/* Give it back; its queues are empty. */
+void tcp_flight_drop(struct tcp_conn *c);
+
+/* ---- tcp_list.c ---- */
+void tcp_list_append(struct tcp_list *l, struct tcp_conn *c, enum tcp_link_kind kind);
+void tcp_list_remove(struct tcp_list *l, struct tcp_conn *c, enum tcp_link_kind kind);
+static inline struct tcp_conn *tcp_list_first(const struct tcp_stack *st, const struct tcp_list *l)
+{
+	return l->head != 0 ? &st->conns[l->head - 1] : NULL;
+}
+
+static inline struct tcp_conn *tcp_list_next(const struct tcp_conn *c, enum tcp_link_kind kind)
+{
+	return c->link[kind].next != 0 ? &c->st->conns[c->link[kind].next - 1] : NULL;
+}
+
 /* ---- tcp_stack.c ---- */
 struct tcp_conn *tcp_conn_alloc(struct tcp_stack *st, const struct tcp_tuple *tuple, uint32_t hash);
 void tcp_conn_free(struct tcp_conn *c); /* out of every list, queues emptied */
@@ -416,6 +501,9 @@ const struct tcp_listener *tcp_listener_find(const struct tcp_stack *st, const s
 void tcp_conn_event(struct tcp_conn *c, uint32_t events);
 void tcp_conn_set_state(struct tcp_conn *c, enum tcp_state s);
 void tcp_conn_want_output(struct tcp_conn *c);
+/* Embryonic connections in SYN_RCVD: counted, and on a list of their own. */
+void tcp_conn_enter_half_open(struct tcp_conn *c);
+void tcp_conn_leave_half_open(struct tcp_conn *c);
 void tcp_conn_set_mss(struct tcp_conn *c, uint32_t peer_mss);
 /* Both SYNs are known: cwnd, caps, timers. */
 void tcp_conn_established(struct tcp_conn *c, uint64_t now_us);
@@ -517,6 +605,7 @@ void tcp_sndq_drop_head(struct tcp_conn *c);
 
 /* ---- tcp_reasm.c ---- */
 void tcp_rcvq_free(struct tcp_conn *c);
+void tcp_ooo_free(struct tcp_conn *c);
 /* Take the text of <s>, trimmed to the window: queue it in order or out of order. */
 void tcp_rcv_text(struct tcp_conn *c, struct tcp_segin *s, uint64_t now_us);
 struct slice tcp_rcvq_peek(struct tcp_conn *c);

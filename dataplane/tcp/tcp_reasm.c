@@ -47,7 +47,7 @@ static uint32_t rx_end(const struct rte_mbuf *m)
 static void rx_free(struct tcp_conn *c, struct rte_mbuf *m)
 {
 	c->st->nb_rx_mbufs -= m->nb_segs;
-	c->nb_ooo--;
+	c->f->nb_ooo--;
 	m->tx_offload = 0;
 	rte_pktmbuf_free(m);
 }
@@ -104,7 +104,6 @@ static void append(struct tcp_conn *c, struct rte_mbuf *m)
 			c->rcvq_tail->next = m;
 		else
 			c->rcvq_head = m;
-		c->nb_rcvq += m->nb_segs;
 		while (m->next != NULL)
 			m = m->next;
 		c->rcvq_tail = m;
@@ -128,8 +127,8 @@ static void sack_add(struct tcp_conn *c, uint32_t start, uint32_t end)
 	unsigned kept = 0;
 	struct tcp_range old[TCP_OPT_MAX_SACKS];
 
-	for (unsigned i = 0; i < c->nb_rcv_sacks; i++) {
-		const struct tcp_range s = c->rcv_sacks[i];
+	for (unsigned i = 0; i < c->f->nb_rcv_sacks; i++) {
+		const struct tcp_range s = c->f->rcv_sacks[i];
 
 		if (seq_leq(s.start, r.end) && seq_geq(s.end, r.start)) {
 			r.start = seq_lt(s.start, r.start) ? s.start : r.start;
@@ -138,21 +137,21 @@ static void sack_add(struct tcp_conn *c, uint32_t start, uint32_t end)
 			old[kept++] = s;
 		}
 	}
-	c->rcv_sacks[0] = r;
+	c->f->rcv_sacks[0] = r;
 	kept = RTE_MIN(kept, TCP_OPT_MAX_SACKS - 1u);
-	memcpy(&c->rcv_sacks[1], old, kept * sizeof(old[0]));
-	c->nb_rcv_sacks = (uint8_t)(kept + 1);
+	memcpy(&c->f->rcv_sacks[1], old, kept * sizeof(old[0]));
+	c->f->nb_rcv_sacks = (uint8_t)(kept + 1);
 }
 
 static void sack_prune(struct tcp_conn *c)
 {
 	unsigned n = 0;
 
-	for (unsigned i = 0; i < c->nb_rcv_sacks; i++) {
-		if (seq_gt(c->rcv_sacks[i].start, c->rcv_nxt))
-			c->rcv_sacks[n++] = c->rcv_sacks[i];
+	for (unsigned i = 0; i < c->f->nb_rcv_sacks; i++) {
+		if (seq_gt(c->f->rcv_sacks[i].start, c->rcv_nxt))
+			c->f->rcv_sacks[n++] = c->f->rcv_sacks[i];
 	}
-	c->nb_rcv_sacks = (uint8_t)n;
+	c->f->nb_rcv_sacks = (uint8_t)n;
 }
 
 static void dsack_set(struct tcp_conn *c, uint32_t start, uint32_t end)
@@ -169,11 +168,11 @@ static void dsack_set(struct tcp_conn *c, uint32_t start, uint32_t end)
 static struct rte_mbuf *ooo_find_before(struct tcp_conn *c, uint32_t seq)
 {
 	struct rte_mbuf *prev = NULL;
-	struct rte_mbuf *m = c->ooo_head;
+	struct rte_mbuf *m = c->f->ooo_head;
 
 	/* Mostly the next one in sequence: begin where the last one went. */
-	if (c->ooo_last != NULL && seq_leq(rx_seq(c->ooo_last), seq)) {
-		prev = c->ooo_last;
+	if (c->f->ooo_last != NULL && seq_leq(rx_seq(c->f->ooo_last), seq)) {
+		prev = c->f->ooo_last;
 		m = rx_next(prev);
 	}
 	while (m != NULL && seq_leq(rx_seq(m), seq)) {
@@ -192,16 +191,16 @@ static uint32_t max_ooo(const struct tcp_conn *c)
 static void ooo_drop_covered(struct tcp_conn *c, struct rte_mbuf *prev, uint32_t end)
 {
 	for (;;) {
-		struct rte_mbuf *m = prev != NULL ? rx_next(prev) : c->ooo_head;
+		struct rte_mbuf *m = prev != NULL ? rx_next(prev) : c->f->ooo_head;
 
 		if (m == NULL || seq_gt(rx_end(m), end))
 			return;
 		if (prev != NULL)
 			rx_set_next(prev, rx_next(m));
 		else
-			c->ooo_head = rx_next(m);
-		if (c->ooo_last == m)
-			c->ooo_last = prev;
+			c->f->ooo_head = rx_next(m);
+		if (c->f->ooo_last == m)
+			c->f->ooo_last = prev;
 		rx_free(c, m);
 	}
 }
@@ -212,11 +211,11 @@ static void ooo_link(struct tcp_conn *c, struct rte_mbuf *prev, struct rte_mbuf 
 		rx_set_next(m, rx_next(prev));
 		rx_set_next(prev, m);
 	} else {
-		rx_set_next(m, c->ooo_head);
-		c->ooo_head = m;
+		rx_set_next(m, c->f->ooo_head);
+		c->f->ooo_head = m;
 	}
-	c->ooo_last = m;
-	c->nb_ooo++;
+	c->f->ooo_last = m;
+	c->f->nb_ooo++;
 	c->st->nb_rx_mbufs += m->nb_segs;
 }
 
@@ -228,12 +227,14 @@ static void ooo_insert(struct tcp_conn *c, struct tcp_segin *s, uint32_t seq, bo
 	uint32_t end = seq + m->pkt_len;
 
 	c->flags |= TCP_F_ACK_NOW;
-	if (c->nb_ooo >= max_ooo(c) ||
+	if (c->f->nb_ooo >= max_ooo(c) ||
 	    (st->p.max_rx_mbufs != 0 &&
 	     st->nb_rx_mbufs + m->nb_segs > st->p.max_rx_mbufs / 4 * 3)) {
 		tcp_count(st, OUTCOME_TCP_OOO_FULL);
 		return;
 	}
+	if (!tcp_flight_need(c))
+		return;
 	struct rte_mbuf *prev = ooo_find_before(c, seq);
 
 	if (prev != NULL && seq_geq(rx_end(prev), end) && !fin) {
@@ -248,7 +249,7 @@ static void ooo_insert(struct tcp_conn *c, struct tcp_segin *s, uint32_t seq, bo
 		seq += n;
 	}
 	ooo_drop_covered(c, prev, end);
-	struct rte_mbuf *next = prev != NULL ? rx_next(prev) : c->ooo_head;
+	struct rte_mbuf *next = prev != NULL ? rx_next(prev) : c->f->ooo_head;
 
 	if (next != NULL && seq_lt(rx_seq(next), end)) {
 		cut_tail(m, end - rx_seq(next));
@@ -272,13 +273,13 @@ static void ooo_insert(struct tcp_conn *c, struct tcp_segin *s, uint32_t seq, bo
 /* What has become in order moves over. */
 static void ooo_drain(struct tcp_conn *c)
 {
-	while (c->ooo_head != NULL && seq_leq(rx_seq(c->ooo_head), c->rcv_nxt)) {
-		struct rte_mbuf *m = c->ooo_head;
+	while (c->f->ooo_head != NULL && seq_leq(rx_seq(c->f->ooo_head), c->rcv_nxt)) {
+		struct rte_mbuf *m = c->f->ooo_head;
 		const bool fin = m->hash.fdir.hi & OOO_FIN;
 
-		c->ooo_head = rx_next(m);
-		if (c->ooo_last == m)
-			c->ooo_last = NULL;
+		c->f->ooo_head = rx_next(m);
+		if (c->f->ooo_last == m)
+			c->f->ooo_last = NULL;
 		const uint32_t old = c->rcv_nxt - rx_seq(m);
 
 		if (old > m->pkt_len || (old == m->pkt_len && !fin)) {
@@ -286,13 +287,14 @@ static void ooo_drain(struct tcp_conn *c)
 			continue;
 		}
 		cut_head(m, old);
-		c->nb_ooo--;
+		c->f->nb_ooo--;
 		m->tx_offload = 0;
 		append(c, m);
 		if (fin && !(c->flags & TCP_F_FIN_RCVD))
 			take_fin(c);
 	}
 	sack_prune(c);
+	tcp_flight_settle(c);
 }
 
 /* ---- in ---- */
@@ -307,9 +309,9 @@ static void decide_ack(struct tcp_conn *c, uint32_t len, bool filled_hole)
 {
 	struct tcp_stack *st = c->st;
 
-	c->rcv_mss = RTE_MIN(RTE_MAX(c->rcv_mss, len), tcp_mss_of(st, &c->tuple));
-	c->rcv_since += len;
-	if (filled_hole || c->ooo_head != NULL || c->rcv_since >= 2 * c->rcv_mss) {
+	if (len > c->rcv_mss)
+		c->rcv_mss = (uint16_t)RTE_MIN(len, tcp_mss_of(st, &c->tuple));
+	if (filled_hole || c->f->ooo_head != NULL || c->rcv_nxt - c->rcv_acked >= 2u * c->rcv_mss) {
 		c->flags |= TCP_F_ACK_NOW;
 	} else if (c->quick_acks > 0) {
 		/* The sender is in slow start: each ACK opens its window. */
@@ -326,7 +328,7 @@ static void take_in_order(struct tcp_conn *c, struct tcp_segin *s, bool fin)
 	struct tcp_stack *st = c->st;
 	struct rte_mbuf *m = s->m;
 	const uint32_t len = m->pkt_len;
-	const bool filled = c->ooo_head != NULL;
+	const bool filled = c->f->ooo_head != NULL;
 
 	if (len > 0) {
 		if (is_rx_full(st, m)) {
@@ -387,15 +389,15 @@ void tcp_rcv_text(struct tcp_conn *c, struct tcp_segin *s, uint64_t)
 static void grow_window(struct tcp_conn *c, uint32_t n)
 {
 	struct tcp_stack *st = c->st;
-	const uint64_t rtt = RTE_MAX(c->srtt_us, 1000u);
+	const uint32_t rtt = RTE_MAX(c->srtt_us, 1000u);
 
 	c->drs_bytes += n;
-	if (st->now_us - c->drs_since_us < rtt)
+	if ((uint32_t)st->now_us - c->drs_since_us < rtt)
 		return;
 	if (c->drs_bytes >= c->rcv_limit / 4 && !tcp_is_rx_scarce(st))
 		c->rcv_limit = RTE_MIN(st->p.rcv_buf, 2 * c->rcv_limit);
 	c->drs_bytes = 0;
-	c->drs_since_us = st->now_us;
+	c->drs_since_us = (uint32_t)st->now_us;
 }
 
 struct slice tcp_rcvq_peek(struct tcp_conn *c)
@@ -406,7 +408,6 @@ struct slice tcp_rcvq_peek(struct tcp_conn *c)
 		c->rcvq_head = m->next;
 		if (c->rcvq_head == NULL)
 			c->rcvq_tail = NULL;
-		c->nb_rcvq--;
 		c->st->nb_rx_mbufs--;
 		rte_pktmbuf_free_seg(m);
 	}
@@ -448,15 +449,22 @@ void tcp_rcvq_consume(struct tcp_conn *c, size_t n)
 	}
 }
 
-void tcp_rcvq_free(struct tcp_conn *c)
+void tcp_ooo_free(struct tcp_conn *c)
 {
-	while (c->ooo_head != NULL) {
-		struct rte_mbuf *m = c->ooo_head;
+	if (!tcp_has_flight(c))
+		return;
+	while (c->f->ooo_head != NULL) {
+		struct rte_mbuf *m = c->f->ooo_head;
 
-		c->ooo_head = rx_next(m);
+		c->f->ooo_head = rx_next(m);
 		rx_free(c, m);
 	}
-	c->ooo_last = NULL;
+	c->f->ooo_last = NULL;
+}
+
+void tcp_rcvq_free(struct tcp_conn *c)
+{
+	tcp_ooo_free(c);
 	while (c->rcvq_head != NULL) {
 		struct rte_mbuf *m = c->rcvq_head;
 
@@ -466,5 +474,4 @@ void tcp_rcvq_free(struct tcp_conn *c)
 	}
 	c->rcvq_tail = NULL;
 	c->rcvq_bytes = 0;
-	c->nb_rcvq = 0;
 }

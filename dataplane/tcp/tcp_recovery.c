@@ -32,20 +32,20 @@
 static uint32_t reo_wnd(const struct tcp_conn *c)
 {
 	if (!(c->flags & TCP_F_REORDERING) &&
-	    (c->rec != TCP_R_OPEN || c->sacked >= TCP_DUPTHRESH * c->mss))
+	    (c->f->rec != TCP_R_OPEN || c->f->sacked >= TCP_DUPTHRESH * c->mss))
 		return 0;
-	const uint64_t w = (uint64_t)c->reo_mult * (c->min_rtt_us / 4);
+	const uint64_t w = (uint64_t)c->f->reo_mult * (c->min_rtt_us / 4);
 
 	return (uint32_t)RTE_MIN(w, (uint64_t)c->srtt_us);
 }
 
 static void adapt_reo_wnd(struct tcp_conn *c, const struct tcp_acked *a)
 {
-	if (a->dsack_spurious && seq_geq(c->snd_una, c->reo_round_end)) {
-		c->reo_round_end = c->snd_nxt;
-		if (c->reo_mult < REO_MULT_MAX)
-			c->reo_mult++;
-		c->reo_persist = REO_PERSIST_ROUNDS;
+	if (a->dsack_spurious && seq_geq(c->snd_una, c->f->reo_round_end)) {
+		c->f->reo_round_end = c->snd_nxt;
+		if (c->f->reo_mult < REO_MULT_MAX)
+			c->f->reo_mult++;
+		c->f->reo_persist = REO_PERSIST_ROUNDS;
 	}
 }
 
@@ -53,32 +53,32 @@ static void mark_lost(struct tcp_conn *c, struct tcp_seg *g)
 {
 	tcp_seg_set_flags(c, g, TCP_SEG_F_LOST, TCP_SEG_F_RTX);
 	if (g->flags & TCP_SEG_F_TIMED) {
-		TAILQ_REMOVE(&c->timed, g, timed);
+		TAILQ_REMOVE(&c->f->timed, g, timed);
 		g->flags &= (uint8_t)~TCP_SEG_F_TIMED;
 	}
 }
 
 static bool was_sent_before_rack(const struct tcp_conn *c, const struct tcp_seg *g)
 {
-	return g->tx_us < c->rack_tx_us ||
-	       (g->tx_us == c->rack_tx_us && seq_lt(seg_end(g), c->rack_end));
+	return g->tx_us < c->f->rack_tx_us ||
+	       (g->tx_us == c->f->rack_tx_us && seq_lt(seg_end(g), c->f->rack_end));
 }
 
 /* RFC 8985 6.2 step 5. True: something new is lost. */
 static bool detect_loss(struct tcp_conn *c, uint64_t now_us)
 {
-	const uint64_t patience = (uint64_t)c->rack_rtt_us + reo_wnd(c);
+	const uint64_t patience = (uint64_t)c->f->rack_rtt_us + reo_wnd(c);
 	bool found = false;
 	struct tcp_seg *g, *next;
 
-	c->reo_deadline_us = 0;
-	if (c->rack_tx_us == 0)
+	c->f->reo_deadline_us = 0;
+	if (c->f->rack_tx_us == 0)
 		return false;
-	for (g = TAILQ_FIRST(&c->timed); g != NULL && was_sent_before_rack(c, g); g = next) {
+	for (g = TAILQ_FIRST(&c->f->timed); g != NULL && was_sent_before_rack(c, g); g = next) {
 		next = TAILQ_NEXT(g, timed);
 		if (g->tx_us + patience > now_us) {
 			/* The list is in order of time: the first that waits is the first due. */
-			c->reo_deadline_us = g->tx_us + patience;
+			c->f->reo_deadline_us = g->tx_us + patience;
 			break;
 		}
 		mark_lost(c, g);
@@ -91,48 +91,48 @@ static bool detect_loss(struct tcp_conn *c, uint64_t now_us)
 
 static void save_for_undo(struct tcp_conn *c)
 {
-	c->prior_cwnd = c->cwnd;
-	c->prior_ssthresh = c->ssthresh;
-	c->undo_rtx = 0;
-	c->undo_armed = true;
-	c->undo_ts = 0;
+	c->f->prior_cwnd = c->cwnd;
+	c->f->prior_ssthresh = c->ssthresh;
+	c->f->undo_rtx = 0;
+	c->f->undo_armed = true;
+	c->f->undo_ts = 0;
 }
 
 static void enter_recovery(struct tcp_conn *c, uint32_t flight, uint64_t now_us)
 {
 	save_for_undo(c);
-	c->ssthresh = c->cc->on_loss(c, now_us);
-	c->rec = TCP_R_RECOVERY;
-	c->high_seq = c->snd_nxt;
-	c->prr_delivered = 0;
-	c->prr_out = 0;
-	c->prr_start = RTE_MAX(flight, c->mss);
+	c->ssthresh = c->st->cc->on_loss(c, now_us);
+	c->f->rec = TCP_R_RECOVERY;
+	c->f->high_seq = c->snd_nxt;
+	c->f->prr_delivered = 0;
+	c->f->prr_out = 0;
+	c->f->prr_start = RTE_MAX(flight, c->mss);
 	c->flags |= TCP_F_FORCE; /* the first resend leaves at once, RFC 6675 5 (4.3) */
 	c->flags &= ~TCP_F_TLP_OUT;
 }
 
 static void leave(struct tcp_conn *c)
 {
-	if (c->rec == TCP_R_RECOVERY)
+	if (c->f->rec == TCP_R_RECOVERY)
 		c->cwnd = RTE_MAX(c->ssthresh, 2 * c->mss);
-	c->rec = TCP_R_OPEN;
-	c->undo_armed = false;
-	c->dupacks = 0;
+	c->f->rec = TCP_R_OPEN;
+	c->f->undo_armed = false;
+	c->f->dupacks = 0;
 	c->flags &= ~TCP_F_FORCE;
-	if (c->reo_persist > 0 && --c->reo_persist == 0)
-		c->reo_mult = 1;
+	if (c->f->reo_persist > 0 && --c->f->reo_persist == 0)
+		c->f->reo_mult = 1;
 }
 
 /* After a timeout that was none: what was marked lost is in flight again. */
 static void unmark_lost(struct tcp_conn *c)
 {
-	for (struct tcp_seg *g = c->sndq_head; g != NULL && (g->flags & TCP_SEG_F_SENT);
+	for (struct tcp_seg *g = c->f->sndq_head; g != NULL && (g->flags & TCP_SEG_F_SENT);
 	     g = g->next) {
 		if (!(g->flags & TCP_SEG_F_LOST))
 			continue;
 		tcp_seg_set_flags(c, g, 0, TCP_SEG_F_LOST);
 		if (!(g->flags & TCP_SEG_F_TIMED)) {
-			TAILQ_INSERT_HEAD(&c->timed, g, timed);
+			TAILQ_INSERT_HEAD(&c->f->timed, g, timed);
 			g->flags |= TCP_SEG_F_TIMED;
 		}
 	}
@@ -140,24 +140,24 @@ static void unmark_lost(struct tcp_conn *c)
 
 static void undo(struct tcp_conn *c)
 {
-	c->cwnd = RTE_MAX(c->cwnd, c->prior_cwnd);
-	c->ssthresh = RTE_MAX(c->ssthresh, c->prior_ssthresh);
-	if (c->rec == TCP_R_LOSS)
+	c->cwnd = RTE_MAX(c->cwnd, c->f->prior_cwnd);
+	c->ssthresh = RTE_MAX(c->ssthresh, c->f->prior_ssthresh);
+	if (c->f->rec == TCP_R_LOSS)
 		unmark_lost(c);
-	c->rec = TCP_R_OPEN;
-	c->undo_armed = false;
+	c->f->rec = TCP_R_OPEN;
+	c->f->undo_armed = false;
 	c->flags &= ~TCP_F_FORCE;
 }
 
 /* Were all resends of this episode needless? RFC 3522 (timestamps) or RFC 3708 (DSACK). */
 static bool is_spurious(struct tcp_conn *c, const struct tcp_segin *s, const struct tcp_acked *a)
 {
-	if (!c->undo_armed || c->rec == TCP_R_OPEN)
+	if (!c->f->undo_armed || c->f->rec == TCP_R_OPEN)
 		return false;
-	if (a->dsack_spurious && c->undo_rtx > 0 && --c->undo_rtx == 0)
+	if (a->dsack_spurious && c->f->undo_rtx > 0 && --c->f->undo_rtx == 0)
 		return true;
-	return a->rtx_acked && c->undo_ts != 0 && (c->flags & TCP_F_TS) &&
-	       (s->opts.flags & TCP_OPT_F_TS) && seq_lt(s->opts.tsecr, c->undo_ts);
+	return a->rtx_acked && c->f->undo_ts != 0 && (c->flags & TCP_F_TS) &&
+	       (s->opts.flags & TCP_OPT_F_TS) && seq_lt(s->opts.tsecr, c->f->undo_ts);
 }
 
 /* RFC 6937 3, with its slow-start reduction bound. */
@@ -166,15 +166,17 @@ static void prr_update(struct tcp_conn *c, uint32_t delivered)
 	const uint32_t pipe = tcp_pipe(c);
 	uint32_t can_send;
 
-	c->prr_delivered += delivered;
+	c->f->prr_delivered += delivered;
 	if (pipe > c->ssthresh) {
-		const uint64_t due = ((uint64_t)c->prr_delivered * c->ssthresh + c->prr_start - 1) /
-				     c->prr_start;
+		const uint64_t due =
+			((uint64_t)c->f->prr_delivered * c->ssthresh + c->f->prr_start - 1) /
+			c->f->prr_start;
 
-		can_send = due > c->prr_out ? (uint32_t)(due - c->prr_out) : 0;
+		can_send = due > c->f->prr_out ? (uint32_t)(due - c->f->prr_out) : 0;
 	} else {
-		const uint32_t behind =
-			c->prr_delivered > c->prr_out ? c->prr_delivered - c->prr_out : 0;
+		const uint32_t behind = c->f->prr_delivered > c->f->prr_out
+						? c->f->prr_delivered - c->f->prr_out
+						: 0;
 		const uint32_t limit = RTE_MAX(behind, delivered) + c->mss;
 
 		can_send = RTE_MIN(c->ssthresh - pipe, limit);
@@ -186,17 +188,17 @@ static void prr_update(struct tcp_conn *c, uint32_t delivered)
 static bool detect_loss_without_sack(struct tcp_conn *c, const struct tcp_acked *a, bool is_dup)
 {
 	if (a->cum > 0) {
-		c->dupacks = 0;
-		if (c->rec != TCP_R_RECOVERY || seq_geq(c->snd_una, c->high_seq))
+		c->f->dupacks = 0;
+		if (c->f->rec != TCP_R_RECOVERY || seq_geq(c->snd_una, c->f->high_seq))
 			return false;
-	} else if (is_dup && c->dupacks < UINT8_MAX) {
-		c->dupacks++;
-		if (c->dupacks != TCP_DUPTHRESH || c->rec != TCP_R_OPEN)
+	} else if (is_dup && c->f->dupacks < UINT8_MAX) {
+		c->f->dupacks++;
+		if (c->f->dupacks != TCP_DUPTHRESH || c->f->rec != TCP_R_OPEN)
 			return false;
 	} else {
 		return false;
 	}
-	struct tcp_seg *g = c->sndq_head;
+	struct tcp_seg *g = c->f->sndq_head;
 
 	if (g == NULL || (g->flags & (TCP_SEG_F_SENT | TCP_SEG_F_LOST)) != TCP_SEG_F_SENT)
 		return false;
@@ -213,13 +215,14 @@ static void settle_tlp(struct tcp_conn *c, const struct tcp_acked *a, uint64_t n
 		c->flags &= ~TCP_F_TLP_OUT;
 		return;
 	}
-	if (seq_lt(c->snd_una, c->tlp_end))
+	if (seq_lt(c->snd_una, c->f->tlp_end))
 		return;
-	if ((c->flags & TCP_F_TLP_RTX) && c->rec == TCP_R_OPEN && seq_gt(c->snd_una, c->tlp_end)) {
-		c->ssthresh = c->cc->on_loss(c, now_us);
+	if ((c->flags & TCP_F_TLP_RTX) && c->f->rec == TCP_R_OPEN &&
+	    seq_gt(c->snd_una, c->f->tlp_end)) {
+		c->ssthresh = c->st->cc->on_loss(c, now_us);
 		c->cwnd = c->ssthresh;
 	}
-	if (seq_gt(c->snd_una, c->tlp_end) || !(c->flags & TCP_F_TLP_RTX) || a->cum > 0)
+	if (seq_gt(c->snd_una, c->f->tlp_end) || !(c->flags & TCP_F_TLP_RTX) || a->cum > 0)
 		c->flags &= ~TCP_F_TLP_OUT;
 }
 
@@ -239,7 +242,7 @@ static void step_open(struct tcp_conn *c, struct tcp_acked *a, bool lost, uint64
 		return;
 	}
 	if (a->delivered > 0 && was_cwnd_limited(c, a))
-		c->cc->on_ack(c, a->delivered, now_us);
+		c->st->cc->on_ack(c, a->delivered, now_us);
 }
 
 void tcp_recovery_on_ack(struct tcp_conn *c, const struct tcp_segin *s, struct tcp_acked *a,
@@ -248,23 +251,23 @@ void tcp_recovery_on_ack(struct tcp_conn *c, const struct tcp_segin *s, struct t
 	adapt_reo_wnd(c, a);
 	if (is_spurious(c, s, a))
 		undo(c);
-	if (c->rec != TCP_R_OPEN && a->cum > 0 && seq_geq(c->snd_una, c->high_seq))
+	if (c->f->rec != TCP_R_OPEN && a->cum > 0 && seq_geq(c->snd_una, c->f->high_seq))
 		leave(c);
 	settle_tlp(c, a, now_us);
 	bool lost = detect_loss(c, now_us);
 
 	if (!(c->flags & TCP_F_SACK))
 		lost |= detect_loss_without_sack(c, a, is_dup);
-	switch (c->rec) {
+	switch (c->f->rec) {
 	case TCP_R_OPEN:
-		step_open(c, a, lost || c->nb_lost_pending > 0, now_us);
+		step_open(c, a, lost || c->f->nb_lost_pending > 0, now_us);
 		break;
 	case TCP_R_RECOVERY:
 		prr_update(c, a->delivered + (is_dup && !(c->flags & TCP_F_SACK) ? c->mss : 0));
 		break;
 	case TCP_R_LOSS:
 		if (a->delivered > 0)
-			c->cc->on_ack(c, a->delivered, now_us);
+			c->st->cc->on_ack(c, a->delivered, now_us);
 		break;
 	default:
 		break;
@@ -273,7 +276,7 @@ void tcp_recovery_on_ack(struct tcp_conn *c, const struct tcp_segin *s, struct t
 
 void tcp_recovery_on_reo(struct tcp_conn *c, uint64_t now_us)
 {
-	if (detect_loss(c, now_us) && c->rec == TCP_R_OPEN) {
+	if (detect_loss(c, now_us) && c->f->rec == TCP_R_OPEN) {
 		enter_recovery(c, c->snd_nxt - c->snd_una, now_us);
 		prr_update(c, 0);
 	}
@@ -283,21 +286,21 @@ void tcp_recovery_on_reo(struct tcp_conn *c, uint64_t now_us)
 /* RFC 8985 7.3: new data if there is any that may go, else the last segment again. */
 void tcp_recovery_on_tlp(struct tcp_conn *c, uint64_t now_us)
 {
-	struct tcp_seg *g = c->snd_next, *last = NULL;
+	struct tcp_seg *g = c->f->snd_next, *last = NULL;
 
 	c->flags |= TCP_F_TLP_OUT;
 	c->flags &= ~TCP_F_TLP_RTX;
-	c->tlp_end = c->snd_nxt;
+	c->f->tlp_end = c->snd_nxt;
 	/* The probe takes the timeout's place, which begins anew. */
-	c->rto_base_us = now_us;
+	c->f->rto_base_us = now_us;
 	if (g != NULL && (int32_t)(c->snd_una + c->snd_wnd - seg_end(g)) >= 0 &&
 	    !(c->flags & TCP_F_MORE)) {
 		c->flags |= TCP_F_FORCE;
-		c->tlp_end = seg_end(g);
+		c->f->tlp_end = seg_end(g);
 		tcp_conn_want_output(c);
 		return;
 	}
-	for (g = c->sndq_head; g != NULL && (g->flags & TCP_SEG_F_SENT); g = g->next)
+	for (g = c->f->sndq_head; g != NULL && (g->flags & TCP_SEG_F_SENT); g = g->next)
 		last = g;
 	if (last != NULL && !(last->flags & TCP_SEG_F_SACKED)) {
 		c->flags |= TCP_F_TLP_RTX | TCP_F_FORCE;
@@ -309,36 +312,36 @@ void tcp_recovery_on_tlp(struct tcp_conn *c, uint64_t now_us)
 /* RFC 6298 5, RFC 8985 6.3. */
 void tcp_recovery_on_rto(struct tcp_conn *c, uint64_t now_us)
 {
-	struct tcp_seg *g = c->sndq_head;
-	const uint64_t patience = (uint64_t)c->rack_rtt_us + reo_wnd(c);
+	struct tcp_seg *g = c->f->sndq_head;
+	const uint64_t patience = (uint64_t)c->f->rack_rtt_us + reo_wnd(c);
 	/* RFC 2018 8: a receiver that dropped what it had reported. */
 	const bool is_reneging = g != NULL && (g->flags & TCP_SEG_F_SACKED);
 
 	tcp_count(c->st, OUTCOME_TCP_RTO);
-	if (c->rec != TCP_R_LOSS || c->rto_backoff == 0) {
-		if (c->rec == TCP_R_OPEN)
+	if (c->f->rec != TCP_R_LOSS || c->rto_backoff == 0) {
+		if (c->f->rec == TCP_R_OPEN)
 			save_for_undo(c);
-		c->ssthresh = c->cc->on_loss(c, now_us);
-		c->cc->on_rto(c);
+		c->ssthresh = c->st->cc->on_loss(c, now_us);
+		c->st->cc->on_rto(c);
 	}
 	for (; g != NULL && (g->flags & TCP_SEG_F_SENT); g = g->next) {
 		if (is_reneging)
 			tcp_seg_set_flags(c, g, 0, TCP_SEG_F_SACKED);
-		if (g == c->sndq_head ||
+		if (g == c->f->sndq_head ||
 		    (!(g->flags & TCP_SEG_F_SACKED) && g->tx_us + patience <= now_us))
 			mark_lost(c, g);
 	}
-	c->rec = TCP_R_LOSS;
-	c->dupacks = 0;
-	c->high_seq = c->snd_nxt;
+	c->f->rec = TCP_R_LOSS;
+	c->f->dupacks = 0;
+	c->f->high_seq = c->snd_nxt;
 	c->cwnd = c->mss;
 	c->flags |= TCP_F_FORCE;
 	c->flags &= ~TCP_F_TLP_OUT;
 	if (c->rto_backoff < 16)
 		c->rto_backoff++;
-	if (c->rto_since_us == 0)
-		c->rto_since_us = now_us;
-	c->rto_base_us = now_us;
+	if (c->f->rto_since_us == 0)
+		c->f->rto_since_us = now_us;
+	c->f->rto_base_us = now_us;
 	tcp_conn_want_output(c);
 }
 
@@ -346,22 +349,23 @@ void tcp_recovery_on_rto(struct tcp_conn *c, uint64_t now_us)
 void tcp_recovery_sent(struct tcp_conn *c, struct tcp_seg *g, bool is_rtx, uint64_t now_us)
 {
 	if (g->flags & TCP_SEG_F_TIMED)
-		TAILQ_REMOVE(&c->timed, g, timed);
-	TAILQ_INSERT_TAIL(&c->timed, g, timed);
+		TAILQ_REMOVE(&c->f->timed, g, timed);
+	TAILQ_INSERT_TAIL(&c->f->timed, g, timed);
 	g->flags |= TCP_SEG_F_TIMED | TCP_SEG_F_SENT;
 	g->tx_us = now_us;
 	if (g->nb_tx < UINT8_MAX)
 		g->nb_tx++;
 	c->last_tx_us = now_us;
-	if (c->rec == TCP_R_RECOVERY)
-		c->prr_out += seg_seq_len(g);
+	if (c->f->rec == TCP_R_RECOVERY)
+		c->f->prr_out += seg_seq_len(g);
 	if (!is_rtx)
 		return;
 	tcp_seg_set_flags(c, g, TCP_SEG_F_RTX | TCP_SEG_F_EVER_RTX, 0);
+	c->f->has_history = true;
 	c->retransmits++;
 	tcp_count(c->st, OUTCOME_TCP_RETRANSMITS);
-	c->rtx_ring[c->rtx_ring_pos++ % TCP_NB_RTX_RING] = g->seq;
-	c->undo_rtx++;
-	if (c->undo_armed && c->undo_ts == 0)
-		c->undo_ts = tcp_ts_clock(now_us) + c->ts_off;
+	c->f->rtx_ring[c->f->rtx_ring_pos++ % TCP_NB_RTX_RING] = g->seq;
+	c->f->undo_rtx++;
+	if (c->f->undo_armed && c->f->undo_ts == 0)
+		c->f->undo_ts = tcp_ts_clock(now_us) + c->ts_off;
 }

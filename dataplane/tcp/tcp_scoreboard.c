@@ -16,13 +16,13 @@ static void count_in(struct tcp_conn *c, const struct tcp_seg *g)
 	const uint32_t len = seg_seq_len(g);
 
 	if (g->flags & TCP_SEG_F_SACKED)
-		c->sacked += len;
+		c->f->sacked += len;
 	if (g->flags & TCP_SEG_F_LOST)
-		c->lost += len;
+		c->f->lost += len;
 	if (g->flags & TCP_SEG_F_RTX)
-		c->rtx += len;
+		c->f->rtx += len;
 	if ((g->flags & (TCP_SEG_F_LOST | TCP_SEG_F_RTX)) == TCP_SEG_F_LOST)
-		c->nb_lost_pending++;
+		c->f->nb_lost_pending++;
 }
 
 static void count_out(struct tcp_conn *c, const struct tcp_seg *g)
@@ -30,13 +30,13 @@ static void count_out(struct tcp_conn *c, const struct tcp_seg *g)
 	const uint32_t len = seg_seq_len(g);
 
 	if (g->flags & TCP_SEG_F_SACKED)
-		c->sacked -= len;
+		c->f->sacked -= len;
 	if (g->flags & TCP_SEG_F_LOST)
-		c->lost -= len;
+		c->f->lost -= len;
 	if (g->flags & TCP_SEG_F_RTX)
-		c->rtx -= len;
+		c->f->rtx -= len;
 	if ((g->flags & (TCP_SEG_F_LOST | TCP_SEG_F_RTX)) == TCP_SEG_F_LOST)
-		c->nb_lost_pending--;
+		c->f->nb_lost_pending--;
 }
 
 void tcp_seg_set_flags(struct tcp_conn *c, struct tcp_seg *g, uint32_t set, uint32_t clear)
@@ -44,18 +44,18 @@ void tcp_seg_set_flags(struct tcp_conn *c, struct tcp_seg *g, uint32_t set, uint
 	count_out(c, g);
 	g->flags = (uint8_t)((g->flags | set) & ~clear);
 	count_in(c, g);
-	if ((set & TCP_SEG_F_LOST) && c->rtx_hint != NULL && seq_lt(g->seq, c->rtx_hint->seq))
-		c->rtx_hint = NULL;
+	if ((set & TCP_SEG_F_LOST) && c->f->rtx_hint != NULL && seq_lt(g->seq, c->f->rtx_hint->seq))
+		c->f->rtx_hint = NULL;
 }
 
 uint32_t tcp_pipe(const struct tcp_conn *c)
 {
-	const uint32_t sent = c->snd_nxt - c->snd_una + c->rtx;
-	uint32_t gone = c->sacked + c->lost;
+	const uint32_t sent = c->snd_nxt - c->snd_una + c->f->rtx;
+	uint32_t gone = c->f->sacked + c->f->lost;
 
 	/* Without SACK each duplicate ACK says that one segment has left, RFC 5681 3.2. */
 	if (!(c->flags & TCP_F_SACK))
-		gone += (uint32_t)c->dupacks * c->mss;
+		gone += (uint32_t)c->f->dupacks * c->mss;
 	return sent > gone ? sent - gone : 0;
 }
 
@@ -66,18 +66,18 @@ void tcp_rack_advance(struct tcp_conn *c, const struct tcp_seg *g, uint64_t now_
 	/* RFC 8985 6.2 step 2: too quick for a resend, so it was the original. */
 	if ((g->flags & TCP_SEG_F_EVER_RTX) && rtt < c->min_rtt_us)
 		return;
-	c->rack_rtt_us = rtt;
-	if (g->tx_us > c->rack_tx_us ||
-	    (g->tx_us == c->rack_tx_us && seq_gt(seg_end(g), c->rack_end))) {
-		c->rack_tx_us = g->tx_us;
-		c->rack_end = seg_end(g);
+	c->f->rack_rtt_us = rtt;
+	if (g->tx_us > c->f->rack_tx_us ||
+	    (g->tx_us == c->f->rack_tx_us && seq_gt(seg_end(g), c->f->rack_end))) {
+		c->f->rack_tx_us = g->tx_us;
+		c->f->rack_end = seg_end(g);
 	}
 }
 
 static bool was_resent(const struct tcp_conn *c, struct tcp_range r)
 {
 	for (unsigned i = 0; i < TCP_NB_RTX_RING; i++) {
-		const uint32_t seq = c->rtx_ring[i];
+		const uint32_t seq = c->f->rtx_ring[i];
 
 		if (seq - r.start < r.end - r.start)
 			return true;
@@ -138,12 +138,12 @@ static void mark_arrived(struct tcp_conn *c, struct tcp_seg *g, struct tcp_acked
 	if (!(g->flags & TCP_SEG_F_EVER_RTX)) {
 		a->has_rtt = true;
 		a->rtt_us = (uint32_t)(now_us - g->tx_us);
-		if (seq_lt(g->seq, c->fack))
+		if (seq_lt(g->seq, c->f->fack))
 			c->flags |= TCP_F_REORDERING;
 	}
 	tcp_seg_set_flags(c, g, TCP_SEG_F_SACKED, TCP_SEG_F_LOST | TCP_SEG_F_RTX);
 	if (g->flags & TCP_SEG_F_TIMED) {
-		TAILQ_REMOVE(&c->timed, g, timed);
+		TAILQ_REMOVE(&c->f->timed, g, timed);
 		g->flags &= (uint8_t)~TCP_SEG_F_TIMED;
 	}
 }
@@ -153,10 +153,10 @@ void tcp_sack_mark(struct tcp_conn *c, const struct tcp_segin *s, struct tcp_ack
 {
 	struct tcp_range blocks[TCP_OPT_MAX_SACKS];
 	const unsigned n = collect_blocks(c, s, take_dsack(c, s, a) ? 1 : 0, blocks);
-	uint32_t fack = c->fack;
+	uint32_t fack = c->f->fack;
 	unsigned i = 0;
 
-	for (struct tcp_seg *g = c->sndq_head; g != NULL && (g->flags & TCP_SEG_F_SENT) && i < n;
+	for (struct tcp_seg *g = c->f->sndq_head; g != NULL && (g->flags & TCP_SEG_F_SENT) && i < n;
 	     g = g->next) {
 		while (i < n && seq_leq(blocks[i].end, g->seq))
 			i++;
@@ -168,5 +168,5 @@ void tcp_sack_mark(struct tcp_conn *c, const struct tcp_segin *s, struct tcp_ack
 			mark_arrived(c, g, a, now_us);
 		fack = seq_max(fack, seg_end(g));
 	}
-	c->fack = fack;
+	c->f->fack = fack;
 }

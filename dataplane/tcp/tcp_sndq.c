@@ -40,16 +40,18 @@ static void seg_free(struct tcp_conn *c, struct tcp_seg *g)
 	if (g->flags & TCP_SEG_F_SENT)
 		tcp_seg_set_flags(c, g, 0, TCP_SEG_F_SACKED | TCP_SEG_F_LOST | TCP_SEG_F_RTX);
 	if (g->flags & TCP_SEG_F_TIMED)
-		TAILQ_REMOVE(&c->timed, g, timed);
-	if (c->rtx_hint == g)
-		c->rtx_hint = NULL;
+		TAILQ_REMOVE(&c->f->timed, g, timed);
+	if (c->f->rtx_hint == g)
+		c->f->rtx_hint = NULL;
 	c->st->nb_tx_mbufs--;
 	rte_pktmbuf_free(g->m);
 }
 
 void tcp_sndq_free(struct tcp_conn *c)
 {
-	struct tcp_seg *g = c->sndq_head;
+	if (!tcp_has_flight(c))
+		return;
+	struct tcp_seg *g = c->f->sndq_head;
 
 	while (g != NULL) {
 		struct tcp_seg *next = g->next;
@@ -57,28 +59,28 @@ void tcp_sndq_free(struct tcp_conn *c)
 		seg_free(c, g);
 		g = next;
 	}
-	if (c->snd_spare != NULL)
-		seg_free(c, c->snd_spare);
-	c->sndq_head = NULL;
-	c->sndq_tail = NULL;
-	c->snd_next = NULL;
-	c->snd_spare = NULL;
-	c->sndq_bytes = 0;
-	c->sndq_segs = 0;
+	if (c->f->snd_spare != NULL)
+		seg_free(c, c->f->snd_spare);
+	c->f->sndq_head = NULL;
+	c->f->sndq_tail = NULL;
+	c->f->snd_next = NULL;
+	c->f->snd_spare = NULL;
+	c->f->sndq_bytes = 0;
+	c->f->sndq_segs = 0;
 }
 
 static void append(struct tcp_conn *c, struct tcp_seg *g)
 {
 	g->next = NULL;
 	g->seq = c->snd_end;
-	if (c->sndq_tail != NULL)
-		c->sndq_tail->next = g;
+	if (c->f->sndq_tail != NULL)
+		c->f->sndq_tail->next = g;
 	else
-		c->sndq_head = g;
-	c->sndq_tail = g;
-	if (c->snd_next == NULL)
-		c->snd_next = g;
-	c->sndq_segs++;
+		c->f->sndq_head = g;
+	c->f->sndq_tail = g;
+	if (c->f->snd_next == NULL)
+		c->f->snd_next = g;
+	c->f->sndq_segs++;
 }
 
 /* Tiny commits that are each sent at once must not hold a buffer each without bound. */
@@ -98,24 +100,33 @@ static bool can_commit(const struct tcp_conn *c)
 	       !(c->flags & TCP_F_FIN_QUEUED);
 }
 
+/* A segment to put bytes into; false when one of the pools is empty. */
+static bool get_spare(struct tcp_conn *c)
+{
+	if (!tcp_flight_need(c))
+		return false;
+	if (c->f->snd_spare == NULL)
+		c->f->snd_spare = seg_new(c->st);
+	if (c->f->snd_spare == NULL) {
+		tcp_flight_settle(c);
+		return false;
+	}
+	return true;
+}
+
 static struct tcp_seg *reserve_seg(struct tcp_conn *c)
 {
-	struct tcp_stack *st = c->st;
-
-	if (has_room(c, c->sndq_tail))
-		return c->sndq_tail;
-	if (c->sndq_segs >= max_segs(c)) {
+	if (has_room(c, c->f->sndq_tail))
+		return c->f->sndq_tail;
+	if (c->f->sndq_segs >= max_segs(c)) {
 		c->flags |= TCP_F_LOW;
 		return NULL;
 	}
-	if (c->snd_spare == NULL) {
-		c->snd_spare = seg_new(st);
-		if (c->snd_spare == NULL) {
-			c->flags |= TCP_F_MEM_WAIT;
-			wheel_arm(&st->wheel, &c->t_ack, st->now_us + TCP_MEM_RETRY_US);
-		}
+	if (c->f->snd_spare == NULL && !get_spare(c)) {
+		c->flags |= TCP_F_MEM_WAIT;
+		wheel_arm(&c->st->wheel, &c->t_ack, c->st->now_us + TCP_MEM_RETRY_US);
 	}
-	return c->snd_spare;
+	return c->f->snd_spare;
 }
 
 static struct tcp_conn *conn_of(struct stream *s)
@@ -149,18 +160,18 @@ static void sndq_commit(struct stream *s, size_t n)
 
 	if (n == 0)
 		return;
-	struct tcp_seg *g = c->sndq_tail;
+	struct tcp_seg *g = c->f->sndq_tail;
 
 	if (!has_room(c, g)) {
-		g = c->snd_spare;
+		g = c->f->snd_spare;
 		if (g == NULL)
 			return; /* a commit without a reserve */
-		c->snd_spare = NULL;
+		c->f->snd_spare = NULL;
 		append(c, g);
 	}
 	g->len += (uint16_t)n;
 	c->snd_end += (uint32_t)n;
-	c->sndq_bytes += (uint32_t)n;
+	c->f->sndq_bytes += (uint32_t)n;
 	if (tcp_conn_writable(c) < c->st->p.snd_buf / 2)
 		c->flags |= TCP_F_LOW;
 	tcp_conn_want_output(c);
@@ -168,20 +179,20 @@ static void sndq_commit(struct stream *s, size_t n)
 
 size_t tcp_conn_writable(const struct tcp_conn *c)
 {
-	if (!can_commit(c) || c->sndq_bytes >= c->st->p.snd_buf)
+	if (!can_commit(c) || c->f->sndq_bytes >= c->st->p.snd_buf)
 		return 0;
-	return c->st->p.snd_buf - c->sndq_bytes;
+	return c->st->p.snd_buf - c->f->sndq_bytes;
 }
 
 int tcp_sndq_fin(struct tcp_conn *c)
 {
-	struct tcp_seg *g = c->sndq_tail;
+	struct tcp_seg *g = c->f->sndq_tail;
 
 	if (g == NULL || (g->flags & TCP_SEG_F_SENT)) {
-		g = c->snd_spare != NULL ? c->snd_spare : seg_new(c->st);
-		c->snd_spare = NULL;
-		if (g == NULL)
+		if (!get_spare(c))
 			return -ENOMEM;
+		g = c->f->snd_spare;
+		c->f->snd_spare = NULL;
 		append(c, g);
 	}
 	g->flags |= TCP_SEG_F_FIN;
@@ -200,25 +211,25 @@ static void trim_head(struct tcp_conn *c, struct tcp_seg *g)
 	g->seq += n;
 	g->off += (uint16_t)n;
 	g->len -= (uint16_t)n;
-	c->sndq_bytes -= n;
+	c->f->sndq_bytes -= n;
 	tcp_seg_set_flags(c, g, keep, 0);
 }
 
 void tcp_sndq_drop_head(struct tcp_conn *c)
 {
-	struct tcp_seg *g = c->sndq_head;
+	struct tcp_seg *g = c->f->sndq_head;
 
 	while (g != NULL && (g->flags & TCP_SEG_F_SENT) && seq_leq(seg_end(g), c->snd_una)) {
 		struct tcp_seg *next = g->next;
 
-		c->sndq_bytes -= g->len;
-		c->sndq_segs--;
+		c->f->sndq_bytes -= g->len;
+		c->f->sndq_segs--;
 		seg_free(c, g);
 		g = next;
 	}
-	c->sndq_head = g;
+	c->f->sndq_head = g;
 	if (g == NULL)
-		c->sndq_tail = NULL;
+		c->f->sndq_tail = NULL;
 	else if ((g->flags & TCP_SEG_F_SENT) && seq_lt(g->seq, c->snd_una))
 		trim_head(c, g);
 }
@@ -243,11 +254,11 @@ int tcp_sndq_split(struct tcp_conn *c, struct tcp_seg *g, uint16_t len)
 	g->flags &= (uint8_t)~TCP_SEG_F_FIN;
 	b->next = g->next;
 	g->next = b;
-	if (c->sndq_tail == g)
-		c->sndq_tail = b;
-	c->sndq_segs++;
+	if (c->f->sndq_tail == g)
+		c->f->sndq_tail = b;
+	c->f->sndq_segs++;
 	if (g->flags & TCP_SEG_F_TIMED)
-		TAILQ_INSERT_AFTER(&c->timed, g, b, timed);
+		TAILQ_INSERT_AFTER(&c->f->timed, g, b, timed);
 	if (g->flags & TCP_SEG_F_SENT) {
 		tcp_seg_set_flags(c, g, state, 0);
 		tcp_seg_set_flags(c, b, state, 0);

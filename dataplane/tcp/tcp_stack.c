@@ -32,11 +32,13 @@ static int alloc_tables(struct tcp_stack *st)
 	if (st->conns == NULL || st->tws == NULL)
 		return -ENOMEM;
 	for (uint32_t i = n; i > 0; i--) {
-		st->conns[i - 1].next_free = st->free_conns;
-		st->free_conns = &st->conns[i - 1];
+		st->conns[i - 1].link[TCP_L_OUT].next = st->free_conns;
+		st->free_conns = i;
 		st->tws[i - 1].next = st->tw_free;
 		st->tw_free = i;
 	}
+	if (tcp_flights_init(st) < 0)
+		return -ENOMEM;
 	return tcp_table_init(&st->table, 2 * n);
 }
 
@@ -52,9 +54,7 @@ struct tcp_stack *tcp_stack_new(const struct tcp_params *params)
 	const uint32_t room = rte_pktmbuf_data_room_size(params->pool);
 
 	st->max_payload = (uint16_t)(room > TCP_SEG_PAYLOAD_OFF ? room - TCP_SEG_PAYLOAD_OFF : 0);
-	TAILQ_INIT(&st->outq);
-	TAILQ_INIT(&st->readyq);
-	TAILQ_INIT(&st->acceptq);
+	st->cc = st->p.congestion == TCP_CONGESTION_NEWRENO ? &tcp_cc_newreno : &tcp_cc_cubic;
 	wheel_init(&st->wheel, 0);
 	st->t_tw.kind = TCP_T_TIME_WAIT;
 	if (st->max_payload < TCP_MIN_MSS || alloc_tables(st) < 0) {
@@ -75,6 +75,7 @@ void tcp_stack_free(struct tcp_stack *st)
 	while (st->ctl_head != st->ctl_tail)
 		rte_pktmbuf_free(st->ctl[st->ctl_head++ % TCP_CTL_RING]);
 	tcp_table_fini(&st->table);
+	free(st->flights);
 	free(st->tws);
 	free(st->conns);
 	free(st);
@@ -82,27 +83,25 @@ void tcp_stack_free(struct tcp_stack *st)
 
 struct tcp_conn *tcp_conn_alloc(struct tcp_stack *st, const struct tcp_tuple *tuple, uint32_t hash)
 {
-	struct tcp_conn *c = st->free_conns;
-
-	if (c == NULL) {
+	if (st->free_conns == 0) {
 		tcp_count(st, OUTCOME_TCP_NO_CONN_FREE);
 		return NULL;
 	}
-	st->free_conns = c->next_free;
+	struct tcp_conn *c = &st->conns[st->free_conns - 1];
+
+	st->free_conns = c->link[TCP_L_OUT].next;
 	memset(c, 0, sizeof(*c));
 	c->st = st;
+	c->f = (struct tcp_flight *)(uintptr_t)&tcp_no_flight;
 	c->stream.ops = &tcp_stream_ops;
 	c->tuple = *tuple;
 	c->hash = hash;
-	c->t_rtx.kind = TCP_T_RTX;
 	c->t_ack.kind = TCP_T_ACK;
 	c->t_life.kind = TCP_T_LIFE;
 	c->rto_us = TCP_RTO_INIT_US;
-	c->cc = st->p.congestion == TCP_CONGESTION_NEWRENO ? &tcp_cc_newreno : &tcp_cc_cubic;
-	c->reo_mult = 1;
+	c->chal_ms = tcp_ms(st->now_us) - 1000;
 	c->rcv_limit = RTE_MIN(st->p.rcv_buf, TCP_INIT_RCV_WND);
 	c->rcv_mss = TCP_MIN_MSS;
-	TAILQ_INIT(&c->timed);
 	st->nb_conns++;
 	tcp_table_insert(st, hash, tcp_conn_id(c));
 	return c;
@@ -113,13 +112,13 @@ static void leave_lists(struct tcp_conn *c)
 	struct tcp_stack *st = c->st;
 
 	if (c->flags & TCP_F_IN_OUTQ)
-		TAILQ_REMOVE(&st->outq, c, outq);
+		tcp_list_remove(&st->outq, c, TCP_L_OUT);
 	if (c->flags & TCP_F_IN_READYQ)
-		TAILQ_REMOVE(&st->readyq, c, readyq);
+		tcp_list_remove(&st->readyq, c, TCP_L_EVENT);
 	if (c->flags & TCP_F_IN_ACCEPTQ)
-		TAILQ_REMOVE(&st->acceptq, c, acceptq);
+		tcp_list_remove(&st->acceptq, c, TCP_L_EVENT);
 	if (c->flags & TCP_F_HALF_OPEN)
-		st->nb_half_open--;
+		tcp_conn_leave_half_open(c);
 	c->flags &= ~(TCP_F_IN_OUTQ | TCP_F_IN_READYQ | TCP_F_IN_ACCEPTQ | TCP_F_HALF_OPEN);
 }
 
@@ -128,19 +127,19 @@ void tcp_conn_free(struct tcp_conn *c)
 	struct tcp_stack *st = c->st;
 
 	leave_lists(c);
-	wheel_cancel(&st->wheel, &c->t_rtx);
 	wheel_cancel(&st->wheel, &c->t_ack);
 	wheel_cancel(&st->wheel, &c->t_life);
 	tcp_sndq_free(c);
 	tcp_rcvq_free(c);
+	tcp_flight_drop(c);
 	if (!(c->flags & TCP_F_DEAD)) {
 		tcp_table_remove(st, c->hash, tcp_conn_id(c));
 		if (c->state != TCP_S_TIME_WAIT)
 			st->nb_conns--;
 	}
+	c->link[TCP_L_OUT].next = st->free_conns;
+	st->free_conns = tcp_conn_id(c);
 	c->st = NULL;
-	c->next_free = st->free_conns;
-	st->free_conns = c;
 }
 
 int tcp_listen(struct tcp_stack *st, const struct ip_addr *addr, uint16_t port, void *user)
@@ -161,19 +160,26 @@ int tcp_listen(struct tcp_stack *st, const struct ip_addr *addr, uint16_t port, 
 	return 0;
 }
 
-/* What nobody has accepted yet would carry a user that may be gone: reset. */
-static void drop_embryos(struct tcp_stack *st, const struct ip_addr *addr, uint16_t port)
+static void drop_from(struct tcp_stack *st, const struct tcp_list *l, const struct ip_addr *addr,
+		      uint16_t port)
 {
-	for (uint32_t i = 0; i < st->p.max_conns; i++) {
-		struct tcp_conn *c = &st->conns[i];
+	struct tcp_conn *c, *next;
 
-		if (c->st == NULL || !(c->flags & TCP_F_PASSIVE) ||
-		    (c->flags & (TCP_F_OWNED | TCP_F_ORPHAN)) || c->tuple.local_port != port ||
+	for (c = tcp_list_first(st, l); c != NULL; c = next) {
+		next = tcp_list_next(c, TCP_L_EVENT);
+		if (c->tuple.local_port != port ||
 		    memcmp(&c->tuple.local, addr, sizeof(*addr)) != 0)
 			continue;
 		tcp_conn_send_rst(c);
 		tcp_conn_free(c);
 	}
+}
+
+/* What nobody has accepted yet would carry a user that may be gone: reset. */
+static void drop_embryos(struct tcp_stack *st, const struct ip_addr *addr, uint16_t port)
+{
+	drop_from(st, &st->half_open, addr, port);
+	drop_from(st, &st->acceptq, addr, port);
 }
 
 int tcp_unlisten(struct tcp_stack *st, const struct ip_addr *addr, uint16_t port)

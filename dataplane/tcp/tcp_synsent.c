@@ -12,7 +12,7 @@ void tcp_apply_syn_opts(struct tcp_conn *c, const struct tcp_opts *o, uint64_t n
 	if (o->flags & TCP_OPT_F_TS) {
 		c->flags |= TCP_F_TS | TCP_F_TS_RECENT;
 		c->ts_recent = o->tsval;
-		c->ts_recent_us = now_us;
+		c->ts_recent_s = tcp_s(now_us);
 	}
 	if (o->flags & TCP_OPT_F_WSCALE) {
 		c->flags |= TCP_F_WSCALE;
@@ -29,7 +29,7 @@ void tcp_apply_syn_opts(struct tcp_conn *c, const struct tcp_opts *o, uint64_t n
 void tcp_syn_accept(struct tcp_stack *st, struct tcp_segin *s, const struct tcp_listener *l,
 		    uint32_t min_iss, uint64_t now_us)
 {
-	if (st->nb_half_open >= st->p.syn_backlog || st->free_conns == NULL) {
+	if (st->nb_half_open >= st->p.syn_backlog || st->free_conns == 0) {
 		tcp_syncookie_send(st, s, now_us);
 		return;
 	}
@@ -37,17 +37,15 @@ void tcp_syn_accept(struct tcp_stack *st, struct tcp_segin *s, const struct tcp_
 
 	if (c == NULL)
 		return;
-	c->flags |= TCP_F_PASSIVE | TCP_F_HALF_OPEN | TCP_F_SEND_SYN;
-	st->nb_half_open++;
-	c->listener_user = l->user;
-	c->irs = s->seq;
+	c->flags |= TCP_F_PASSIVE | TCP_F_SEND_SYN;
+	tcp_conn_enter_half_open(c);
+	c->user = l->user;
 	c->rcv_nxt = s->seq + 1;
-	c->iss = tcp_isn(st, &s->tuple, now_us);
-	if (min_iss != 0 && seq_lt(c->iss, min_iss))
-		c->iss = min_iss;
-	c->snd_una = c->iss;
-	c->snd_nxt = c->iss;
-	c->snd_end = c->iss + 1;
+	c->snd_una = tcp_isn(st, &s->tuple, now_us);
+	if (min_iss != 0 && seq_lt(c->snd_una, min_iss))
+		c->snd_una = min_iss;
+	c->snd_nxt = c->snd_una;
+	c->snd_end = c->snd_una + 1;
 	c->ts_off = tcp_ts_offset(st, &s->tuple);
 	c->rcv_wscale = st->rcv_wscale;
 	tcp_apply_syn_opts(c, &s->opts, now_us);
@@ -63,7 +61,6 @@ static void take_window(struct tcp_conn *c, const struct tcp_segin *s)
 	c->snd_wnd = s->wnd; /* not scaled: it is a SYN */
 	c->max_snd_wnd = s->wnd;
 	c->snd_wl1 = s->seq;
-	c->snd_wl2 = s->ack;
 }
 
 /* RFC 9293 3.10.7.3. */
@@ -71,7 +68,7 @@ void tcp_syn_sent_input(struct tcp_conn *c, struct tcp_segin *s, uint64_t now_us
 {
 	const bool has_ack = s->flags & TCP_ACK;
 
-	if (has_ack && (seq_leq(s->ack, c->iss) || seq_gt(s->ack, c->snd_nxt))) {
+	if (has_ack && (seq_leq(s->ack, c->snd_una) || seq_gt(s->ack, c->snd_nxt))) {
 		tcp_count(c->st, OUTCOME_TCP_BAD_ACK);
 		tcp_reply_rst(c->st, s);
 		return;
@@ -85,7 +82,6 @@ void tcp_syn_sent_input(struct tcp_conn *c, struct tcp_segin *s, uint64_t now_us
 	}
 	if (!(s->flags & TCP_SYN))
 		return;
-	c->irs = s->seq;
 	c->rcv_nxt = s->seq + 1;
 	c->rcv_adv = c->rcv_nxt + RTE_MIN(c->rcv_limit, TCP_INIT_RCV_WND);
 	tcp_apply_syn_opts(c, &s->opts, now_us);
@@ -99,7 +95,7 @@ void tcp_syn_sent_input(struct tcp_conn *c, struct tcp_segin *s, uint64_t now_us
 	}
 	c->snd_una = s->ack;
 	if (c->rto_backoff == 0)
-		tcp_rtt_sample(c, (uint32_t)(now_us - c->rto_base_us), now_us);
+		tcp_rtt_sample(c, (uint32_t)(now_us - c->last_tx_us), now_us);
 	c->flags |= TCP_F_ACK_NOW;
 	tcp_conn_established(c, now_us);
 	tcp_conn_want_output(c);

@@ -28,29 +28,29 @@ uint64_t tcp_rto(const struct tcp_conn *c)
 static void arm_rtx(struct tcp_conn *c, enum tcp_rtx_mode mode, uint64_t deadline_us)
 {
 	c->rtx_mode = (uint8_t)mode;
-	wheel_arm(&c->st->wheel, &c->t_rtx, deadline_us);
+	wheel_arm(&c->st->wheel, &c->f->t_rtx, deadline_us);
 }
 
 /* RFC 8985 7.2; 0: no probe now. */
 static uint64_t tlp_deadline(const struct tcp_conn *c)
 {
 	if (!(c->flags & TCP_F_SACK) || (c->flags & TCP_F_TLP_OUT) ||
-	    !(c->flags & TCP_F_RTT_VALID) || c->rec != TCP_R_OPEN || c->sacked > 0 ||
-	    c->nb_lost_pending > 0)
+	    !(c->flags & TCP_F_RTT_VALID) || c->f->rec != TCP_R_OPEN || c->f->sacked > 0 ||
+	    c->f->nb_lost_pending > 0)
 		return 0;
 	uint64_t pto = RTE_MAX(2 * (uint64_t)c->srtt_us, TLP_MIN_US);
 
 	if (c->snd_nxt - c->snd_una <= c->mss)
 		pto += TLP_ONE_SEG_US; /* its ACK may be delayed */
-	return RTE_MAX(c->last_tx_us, c->rto_base_us) + pto;
+	return RTE_MAX(c->last_tx_us, c->f->rto_base_us) + pto;
 }
 
 void tcp_timer_rearm_rtx(struct tcp_conn *c, uint64_t now_us)
 {
 	if (c->snd_una == c->snd_nxt) {
-		if (c->snd_next == NULL || (c->flags & TCP_F_MORE)) {
+		if (c->f->snd_next == NULL || (c->flags & TCP_F_MORE)) {
 			c->rtx_mode = TCP_RTX_NONE;
-			wheel_cancel(&c->st->wheel, &c->t_rtx);
+			wheel_cancel(&c->st->wheel, &c->f->t_rtx);
 		} else if (c->rtx_mode != TCP_RTX_PERSIST) {
 			c->rto_backoff = 0;
 			arm_rtx(c, TCP_RTX_PERSIST, now_us + tcp_rto(c));
@@ -60,13 +60,13 @@ void tcp_timer_rearm_rtx(struct tcp_conn *c, uint64_t now_us)
 	if (c->rtx_mode == TCP_RTX_PERSIST) {
 		/* The window is open again: how long it was shut says nothing about the path. */
 		c->rto_backoff = 0;
-		c->rto_since_us = 0;
+		c->f->rto_since_us = 0;
 	}
-	const uint64_t rto = c->rto_base_us + tcp_rto(c);
+	const uint64_t rto = c->f->rto_base_us + tcp_rto(c);
 	const uint64_t tlp = tlp_deadline(c);
 
-	if (c->reo_deadline_us != 0 && c->reo_deadline_us < rto)
-		arm_rtx(c, TCP_RTX_REO, c->reo_deadline_us);
+	if (c->f->reo_deadline_us != 0 && c->f->reo_deadline_us < rto)
+		arm_rtx(c, TCP_RTX_REO, c->f->reo_deadline_us);
 	else if (tlp != 0 && tlp < rto)
 		arm_rtx(c, TCP_RTX_TLP, tlp);
 	else
@@ -78,7 +78,7 @@ static bool has_given_up(struct tcp_conn *c, uint64_t now_us)
 {
 	const uint64_t limit = c->flags & TCP_F_ORPHAN ? TCP_GIVE_UP_US / 2 : TCP_GIVE_UP_US;
 
-	if (c->rto_since_us == 0 || now_us - c->rto_since_us < limit)
+	if (c->f->rto_since_us == 0 || now_us - c->f->rto_since_us < limit)
 		return false;
 	tcp_count(c->st, OUTCOME_TCP_TIMEOUT);
 	tcp_conn_die(c, -ETIMEDOUT);
@@ -103,8 +103,8 @@ static void fire_persist(struct tcp_conn *c, uint64_t now_us)
 {
 	if (has_given_up(c, now_us))
 		return;
-	if (c->rto_since_us == 0)
-		c->rto_since_us = now_us;
+	if (c->f->rto_since_us == 0)
+		c->f->rto_since_us = now_us;
 	if (c->rto_backoff < 16)
 		c->rto_backoff++;
 	/* A window that is small but not shut is filled now; a shut one is probed. */
@@ -118,9 +118,6 @@ static void fire_persist(struct tcp_conn *c, uint64_t now_us)
 static void fire_rtx(struct tcp_conn *c, uint64_t now_us)
 {
 	switch (c->rtx_mode) {
-	case TCP_RTX_SYN:
-		fire_syn(c);
-		break;
 	case TCP_RTX_PERSIST:
 		fire_persist(c, now_us);
 		break;
@@ -139,11 +136,19 @@ static void fire_rtx(struct tcp_conn *c, uint64_t now_us)
 	}
 }
 
-static void fire_ack(struct tcp_conn *c)
+static void fire_ack(struct tcp_conn *c, uint64_t now_us)
 {
+	const bool is_syn = c->rtx_mode == TCP_RTX_SYN;
+
 	if (c->flags & TCP_F_MEM_WAIT) {
 		c->flags &= ~TCP_F_MEM_WAIT;
 		tcp_conn_event(c, TCP_EV_WRITABLE);
+		/* A SYN that had left goes on waiting, a little longer. */
+		if (is_syn)
+			wheel_arm(&c->st->wheel, &c->t_ack, now_us + tcp_rto(c));
+	} else if (is_syn) {
+		fire_syn(c);
+		return;
 	}
 	if (c->flags & TCP_F_ACK_LATER) {
 		c->flags &= ~TCP_F_ACK_LATER;
@@ -192,10 +197,11 @@ static void fire_life(struct tcp_conn *c, uint64_t now_us)
 	}
 	if (c->keep_probes == 0) {
 		/* Not armed anew with each segment; so look when the last one was. */
-		const uint64_t due = c->last_rx_us + keepalive_interval_us(c);
+		const uint64_t quiet_us = (uint64_t)(tcp_ms(now_us) - c->last_rx_ms) * 1000;
+		const uint64_t limit_us = keepalive_interval_us(c);
 
-		if (due > now_us) {
-			wheel_arm(&c->st->wheel, &c->t_life, due);
+		if (quiet_us < limit_us) {
+			wheel_arm(&c->st->wheel, &c->t_life, now_us + limit_us - quiet_us);
 			return;
 		}
 	}
@@ -214,6 +220,11 @@ static void fire_life(struct tcp_conn *c, uint64_t now_us)
 	tcp_timer_arm_life(c, now_us);
 }
 
+static struct tcp_flight *flight_of(struct wheel_timer *t)
+{
+	return (struct tcp_flight *)(void *)((uint8_t *)t - offsetof(struct tcp_flight, t_rtx));
+}
+
 static struct tcp_conn *conn_of(struct wheel_timer *t, size_t offset)
 {
 	return (struct tcp_conn *)(void *)((uint8_t *)t - offset);
@@ -223,10 +234,10 @@ void tcp_timer_fire(struct tcp_stack *st, struct wheel_timer *t, uint64_t now_us
 {
 	switch (t->kind) {
 	case TCP_T_RTX:
-		fire_rtx(conn_of(t, offsetof(struct tcp_conn, t_rtx)), now_us);
+		fire_rtx(flight_of(t)->c, now_us);
 		break;
 	case TCP_T_ACK:
-		fire_ack(conn_of(t, offsetof(struct tcp_conn, t_ack)));
+		fire_ack(conn_of(t, offsetof(struct tcp_conn, t_ack)), now_us);
 		break;
 	case TCP_T_LIFE:
 		fire_life(conn_of(t, offsetof(struct tcp_conn, t_life)), now_us);

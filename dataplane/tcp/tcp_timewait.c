@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * TIME-WAIT in entries of 96 bytes. All wait equally long, so a list in order of arrival is in
+ * TIME-WAIT in entries of 72 bytes. All wait equally long, so a list in order of arrival is in
  * order of expiry and one timer serves them all. When they run out the oldest one goes early:
  * it has waited longest.
  */
@@ -49,10 +49,18 @@ static void tw_remove(struct tcp_stack *st, uint32_t n)
 	st->nb_tw--;
 }
 
-static void rearm(struct tcp_stack *st)
+/* Never longer than a wait is, so that a wrapping clock will do. */
+static uint64_t left_us(const struct tcp_tw *w, uint64_t now_us)
+{
+	const int32_t ms = (int32_t)(w->expire_ms - tcp_ms(now_us));
+
+	return ms > 0 ? (uint64_t)ms * 1000 : 0;
+}
+
+static void rearm(struct tcp_stack *st, uint64_t now_us)
 {
 	if (st->tw_head != 0)
-		wheel_arm(&st->wheel, &st->t_tw, tw_at(st, st->tw_head)->expire_us);
+		wheel_arm(&st->wheel, &st->t_tw, now_us + left_us(tw_at(st, st->tw_head), now_us));
 	else
 		wheel_cancel(&st->wheel, &st->t_tw);
 }
@@ -65,18 +73,18 @@ void tcp_tw_add(struct tcp_stack *st, const struct tcp_tw *w, uint64_t now_us)
 
 	st->tw_free = tw_at(st, n)->next;
 	*tw_at(st, n) = *w;
-	tw_at(st, n)->expire_us = now_us + TCP_TIME_WAIT_US;
+	tw_at(st, n)->expire_ms = tcp_ms(now_us + TCP_TIME_WAIT_US);
 	list_append(st, n);
 	tcp_table_insert(st, w->hash, st->tw_base + n - 1);
 	st->nb_tw++;
-	rearm(st);
+	rearm(st, now_us);
 }
 
 void tcp_tw_expire(struct tcp_stack *st, uint64_t now_us)
 {
-	while (st->tw_head != 0 && tw_at(st, st->tw_head)->expire_us <= now_us)
+	while (st->tw_head != 0 && left_us(tw_at(st, st->tw_head), now_us) == 0)
 		tw_remove(st, st->tw_head);
-	rearm(st);
+	rearm(st, now_us);
 }
 
 static void tw_ack(struct tcp_stack *st, const struct tcp_tw *w, uint64_t now_us)
@@ -120,7 +128,7 @@ bool tcp_tw_input(struct tcp_stack *st, uint32_t id, struct tcp_segin *s, uint64
 	if ((s->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN && syn_is_newer(w, s)) {
 		*ret_min_iss = w->snd_nxt + TCP_INIT_RCV_WND + 2;
 		tw_remove(st, n);
-		rearm(st);
+		rearm(st, now_us);
 		return true;
 	}
 	/*
@@ -130,9 +138,9 @@ bool tcp_tw_input(struct tcp_stack *st, uint32_t id, struct tcp_segin *s, uint64
 	if (s->len > 0 || (s->flags & (TCP_FIN | TCP_SYN))) {
 		if ((s->flags & TCP_FIN) && segin_end(s) == w->rcv_nxt) {
 			list_remove(st, n);
-			w->expire_us = now_us + TCP_TIME_WAIT_US;
+			w->expire_ms = tcp_ms(now_us + TCP_TIME_WAIT_US);
 			list_append(st, n);
-			rearm(st);
+			rearm(st, now_us);
 		}
 		tw_ack(st, w, now_us);
 	}
