@@ -6,8 +6,8 @@
  * order. What befalls a frame depends on the seed and on its number alone, so that a run can be
  * had again.
  *
- *	interface a  --- loss --- duplication --- rate --- delay, reordering --->  interface b
- *	             <-- loss --- duplication --- rate --- delay, reordering ---
+ *	interface a  --- loss --- dup --- CE --- rate --- delay, reordering --->  interface b
+ *	             <-- loss --- dup --- CE --- rate --- delay, reordering ---
  *
  * The interfaces have no addresses and no offloads (ethtool -K IF tx off tso off gso off gro off):
  * what is taken from one is sent as it is. 802.1Q tags are not carried, since the kernel keeps
@@ -42,9 +42,12 @@ struct impair {
 	uint64_t delay_ns;  /* every frame */
 	uint64_t hold_ns;   /* on top of it, a frame that is to come late */
 	uint64_t bit_per_s; /* 0: as fast as it goes */
+	uint64_t queue_ns;  /* a frame that would wait longer for the wire is dropped; 0: never */
 	uint32_t loss;      /* probabilities, of 2^32 */
 	uint32_t dup;
 	uint32_t reorder;
+	uint32_t ce;
+	uint32_t burst; /* frames that a loss takes */
 	uint32_t limit; /* frames under way */
 };
 
@@ -56,7 +59,7 @@ struct frame {
 };
 
 struct counts {
-	uint64_t taken, sent, lost, dup, late, overflow, unsent;
+	uint64_t taken, sent, lost, dup, late, ce, overflow, unsent;
 };
 
 struct dir {
@@ -67,6 +70,7 @@ struct dir {
 	uint64_t rng;
 	uint64_t wire_free_ns; /* when the last frame has been put on the wire */
 	uint64_t next_nr;
+	uint32_t burst_left; /* frames that the last loss takes as well */
 	/* binary heap by (due_ns, nr); beyond it in <heap> lie the frames that are free */
 	struct frame **heap;
 	uint32_t nb;
@@ -171,25 +175,71 @@ static void put_under_way(struct dir *d, const uint8_t *data, uint32_t len, uint
 	heap_push(d);
 }
 
-static void take(struct dir *d, const uint8_t *data, uint32_t len, uint64_t now)
+/* RFC 3168 5: what said that it understands is marked, its IPv4 checksum amended (RFC 1624). */
+static bool mark_ce(uint8_t *data, uint32_t len)
+{
+	uint8_t *ip = data + ETH_HLEN;
+	const unsigned type = len > ETH_HLEN + 20 ? (unsigned)(data[12] << 8 | data[13]) : 0;
+
+	if (type == ETH_P_IP && (ip[1] & 3) != 0) {
+		const uint32_t old = (uint32_t)(ip[0] << 8 | ip[1]), new = old | 3;
+		uint32_t sum = (~(uint32_t)(ip[10] << 8 | ip[11]) & 0xffff) + (~old & 0xffff) + new;
+
+		sum = (sum & 0xffff) + (sum >> 16);
+		sum = ~((sum & 0xffff) + (sum >> 16));
+		ip[1] |= 3;
+		ip[10] = (uint8_t)(sum >> 8);
+		ip[11] = (uint8_t)sum;
+		return true;
+	}
+	if (type == ETH_P_IPV6 && (ip[1] & 0x30) != 0) {
+		ip[1] |= 0x30;
+		return true;
+	}
+	return false;
+}
+
+/* Nanoseconds until a frame of <len> is on the wire; false: the queue before it is full. */
+static bool pass_wire(struct dir *d, uint32_t len, uint64_t now, uint64_t *ret_due)
 {
 	const struct impair *im = &d->impair;
-	/* Always three throws, so that the fate of a frame does not depend on those before. */
-	const bool is_lost = rnd32(d) < im->loss;
-	const bool is_dup = rnd32(d) < im->dup;
-	const bool is_late = rnd32(d) < im->reorder;
 	uint64_t due = now;
 
-	d->n.taken++;
-	if (is_lost) {
-		d->n.lost++;
-		return;
-	}
 	if (im->bit_per_s != 0) {
 		if (d->wire_free_ns > due)
 			due = d->wire_free_ns;
+		if (im->queue_ns != 0 && due - now > im->queue_ns)
+			return false;
 		due += len * UINT64_C(8000000000) / im->bit_per_s;
 		d->wire_free_ns = due;
+	}
+	*ret_due = due;
+	return true;
+}
+
+static void take(struct dir *d, uint8_t *data, uint32_t len, uint64_t now)
+{
+	const struct impair *im = &d->impair;
+	/* Always four throws, so that the fate of a frame does not depend on those before. */
+	const bool is_lost = rnd32(d) < im->loss;
+	const bool is_dup = rnd32(d) < im->dup;
+	const bool is_late = rnd32(d) < im->reorder;
+	const bool is_ce = rnd32(d) < im->ce;
+	uint64_t due;
+
+	d->n.taken++;
+	if (is_lost)
+		d->burst_left = im->burst;
+	if (d->burst_left > 0) {
+		d->burst_left--;
+		d->n.lost++;
+		return;
+	}
+	if (is_ce && mark_ce(data, len))
+		d->n.ce++;
+	if (!pass_wire(d, len, now, &due)) {
+		d->n.overflow++;
+		return;
 	}
 	due += im->delay_ns;
 	if (is_dup) {
@@ -294,9 +344,10 @@ static void print_dir(const struct dir *d)
 
 	(void)getsockopt(d->fd_in, SOL_PACKET, PACKET_STATISTICS, &st, &len);
 	printf("%s>%s taken=%" PRIu64 " sent=%" PRIu64 " lost=%" PRIu64 " dup=%" PRIu64
-	       " late=%" PRIu64 " overflow=%" PRIu64 " unsent=%" PRIu64 " missed=%u\n",
-	       d->from, d->to, n->taken, n->sent, n->lost, n->dup, n->late, n->overflow, n->unsent,
-	       st.tp_drops);
+	       " late=%" PRIu64 " ce=%" PRIu64 " overflow=%" PRIu64 " unsent=%" PRIu64
+	       " missed=%u\n",
+	       d->from, d->to, n->taken, n->sent, n->lost, n->dup, n->late, n->ce, n->overflow,
+	       n->unsent, st.tp_drops);
 }
 
 static void loop(struct dir *dirs)
@@ -336,10 +387,14 @@ static const char usage_text[] =
 	"\n"
 	"  --delay-ms D      every frame, one way (0)\n"
 	"  --loss P          percent of frames that get lost (0)\n"
+	"  --burst N         frames that each loss takes (1)\n"
 	"  --dup P           percent that come twice (0)\n"
 	"  --reorder P       percent that come late (0)\n"
 	"  --hold-ms D       how much later these are (1)\n"
+	"  --ce P            percent of ECN-capable packets that are marked CE (0)\n"
 	"  --rate MBIT       megabits in a second (0: no bound)\n"
+	"  --queue-ms D      longest wait for the wire, a frame beyond it is dropped (0: no "
+	"bound)\n"
 	"  --limit N         frames under way, more are dropped (4096)\n"
 	"  --seed N          of what is random (1)\n"
 	"\n"
@@ -389,16 +444,19 @@ static void set_option(struct dir *d, int opt, uint64_t *ret_seed)
 	switch (opt) {
 	case 'd':
 	case 'h':
+	case 'w':
 		pair(optarg, 60000, 1e6, v);
 		break;
 	case 'l':
 	case 'u':
 	case 'r':
+	case 'c':
 		percent(optarg, v);
 		break;
 	case 'b':
 		pair(optarg, 1e6, 1e6, v);
 		break;
+	case 'n':
 	case 'q':
 		pair(optarg, LIMIT_MAX, 1, v);
 		break;
@@ -418,6 +476,9 @@ static void set_option(struct dir *d, int opt, uint64_t *ret_seed)
 		im->dup = opt == 'u' ? (uint32_t)v[i] : im->dup;
 		im->reorder = opt == 'r' ? (uint32_t)v[i] : im->reorder;
 		im->bit_per_s = opt == 'b' ? v[i] : im->bit_per_s;
+		im->queue_ns = opt == 'w' ? v[i] : im->queue_ns;
+		im->ce = opt == 'c' ? (uint32_t)v[i] : im->ce;
+		im->burst = opt == 'n' ? (uint32_t)v[i] : im->burst;
 		im->limit = opt == 'q' ? (uint32_t)v[i] : im->limit;
 	}
 }
@@ -432,12 +493,15 @@ int main(int argc, char **argv)
 		{"hold-ms", required_argument, NULL, 'h'},
 		{"rate", required_argument, NULL, 'b'},
 		{"limit", required_argument, NULL, 'q'},
+		{"queue-ms", required_argument, NULL, 'w'},
+		{"ce", required_argument, NULL, 'c'},
+		{"burst", required_argument, NULL, 'n'},
 		{"seed", required_argument, NULL, 's'},
 		{"help", no_argument, NULL, 'H'},
 		{0},
 	};
-	struct dir dirs[2] = {{.impair = {.hold_ns = 1000000, .limit = 4096}},
-			      {.impair = {.hold_ns = 1000000, .limit = 4096}}};
+	struct dir dirs[2] = {{.impair = {.hold_ns = 1000000, .limit = 4096, .burst = 1}},
+			      {.impair = {.hold_ns = 1000000, .limit = 4096, .burst = 1}}};
 	const struct sigaction sa = {.sa_handler = on_signal};
 	uint64_t seed = 1;
 	int opt, fd[2];
