@@ -6,11 +6,10 @@
 
 #include <rte_byteorder.h>
 #include <rte_ip.h>
-#include <rte_ip_frag.h>
 #include <rte_mbuf.h>
 
+#include <errno.h>
 #include <netinet/in.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define BUCKETS 32u
@@ -21,37 +20,23 @@
 #define IP6_FRAG_LEN 8u
 #define LEN_MAX 65535u
 
-struct ip_reasm {
-	struct rte_ip_frag_tbl *table;
-	uint64_t *counters;
-	uint64_t tick_us;
-	struct rte_ip_frag_death_row dead;
-};
-
-struct ip_reasm *ip_reasm_new(uint64_t *counters)
+int ip_reasm_init(struct ip_reasm *r, uint64_t *counters)
 {
-	struct ip_reasm *r = calloc(1, sizeof(*r));
-
-	if (r == NULL)
-		return NULL;
 	r->counters = counters;
+	r->tick_us = 0;
+	r->dead.cnt = 0;
 	/* Its "cycles" are whatever its caller's clock counts. */
 	r->table = rte_ip_frag_table_create(BUCKETS, BUCKET_ENTRIES, IP_REASM_DATAGRAMS,
 					    IP_REASM_US, SOCKET_ID_ANY);
-	if (r->table == NULL) {
-		free(r);
-		return NULL;
-	}
-	return r;
+	return r->table == NULL ? -ENOMEM : 0;
 }
 
-void ip_reasm_free(struct ip_reasm *r)
+void ip_reasm_fini(struct ip_reasm *r)
 {
-	if (r == NULL)
-		return;
 	rte_ip_frag_free_death_row(&r->dead, 0);
-	rte_ip_frag_table_destroy(r->table);
-	free(r);
+	if (r->table != NULL)
+		rte_ip_frag_table_destroy(r->table);
+	r->table = NULL;
 }
 
 /* What the table gave up while it took a fragment. */

@@ -14,19 +14,24 @@
 
 #pragma once
 
-#include <stdbool.h>
+#include <rte_ip_frag.h>
+
 #include <stdint.h>
 
 #define IP_REASM_DATAGRAMS 64u
 #define IP_REASM_US UINT64_C(10000000)
 
-struct rte_mbuf;
-struct ip_reasm;
+struct ip_reasm {
+	struct rte_ip_frag_tbl *table;
+	uint64_t *counters; /* by enum outcome */
+	uint64_t tick_us;
+	struct rte_ip_frag_death_row dead;
+};
 
-/* NULL: out of memory. The counters are those of enum outcome. */
-struct ip_reasm *ip_reasm_new(uint64_t *counters);
+/* At the start only. -ENOMEM. */
+[[nodiscard]] int ip_reasm_init(struct ip_reasm *r, uint64_t *counters);
 /* Drops what waits. */
-void ip_reasm_free(struct ip_reasm *r);
+void ip_reasm_fini(struct ip_reasm *r);
 
 /*
  * A fragment that begins at its IPv4 header of <hdr_len> bytes, the header checked, nothing behind

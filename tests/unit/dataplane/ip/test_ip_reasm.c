@@ -19,6 +19,7 @@
 
 static struct rte_mempool *pool;
 static uint64_t counters[OUTCOME__COUNT];
+static struct ip_reasm reasm;
 
 static uint8_t pattern(uint32_t off)
 {
@@ -79,13 +80,13 @@ static int setup(void **state)
 					       SOCKET_ID_ANY);
 	}
 	memset(counters, 0, sizeof(counters));
-	*state = ip_reasm_new(counters);
-	return *state == NULL ? -1 : 0;
+	*state = &reasm;
+	return ip_reasm_init(&reasm, counters);
 }
 
 static int teardown(void **state)
 {
-	ip_reasm_free(*state);
+	ip_reasm_fini(*state);
 	return rte_mempool_in_use_count(pool) == 0 ? 0 : -1;
 }
 
