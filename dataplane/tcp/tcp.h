@@ -72,8 +72,15 @@ struct tcp_params {
 	uint16_t mss;           /* MTU - 40; IPv6 takes 20 off */
 	enum tcp_congestion congestion;
 	bool tx_cksum_offload; /* leave TCP and IPv4 checksums to the port (sets ol_flags, lens) */
-	uint64_t secret[2];    /* random: ISN (RFC 6528), SYN cookies, table hash */
-	uint32_t syn_backlog;  /* half-open connections above which SYN cookies are sent */
+	/*
+	 * The port cuts long packets (RTE_MBUF_F_TX_TCP_SEG): IP packets of up to <tso_max> bytes,
+	 * 65535 at most, and <tso_max_segs> segments leave as chains of mbufs. 0: it does not.
+	 * Needs tx_cksum_offload.
+	 */
+	uint32_t tso_max;
+	uint16_t tso_max_segs;
+	uint64_t secret[2];   /* random: ISN (RFC 6528), SYN cookies, table hash */
+	uint32_t syn_backlog; /* half-open connections above which SYN cookies are sent */
 	/* Bounded memory for all receive queues together, in mbufs; 0 = no bound. */
 	uint32_t max_rx_mbufs;
 	/*

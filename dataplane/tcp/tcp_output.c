@@ -16,13 +16,22 @@
 #include <string.h>
 
 #define BURST 16u
+/* Segments of a turn's packets when the port cuts them: about as long on the wire as 64 KiB. */
+#define BURST_TSO_SEGS 48u
 
 /* One call's place to put packets. */
 struct out {
 	struct rte_mbuf **pkts;
 	uint16_t nb, cap;
+	uint16_t nb_joined; /* segments beyond the first of their packet */
 	bool no_mem;
 };
+
+/* This turn is over. */
+static bool is_full(const struct out *out)
+{
+	return out->nb == out->cap || out->nb + out->nb_joined >= BURST_TSO_SEGS;
+}
 
 /* The window that we offer, RFC 9293 3.8.6.2.2: the edge never moves back. */
 static uint16_t select_wnd(struct tcp_conn *c)
@@ -280,23 +289,71 @@ static void restart_after_idle(struct tcp_conn *c, uint64_t now_us)
 	c->f->cubic.epoch_us = 0;
 }
 
+static void account_new(struct tcp_conn *c, struct tcp_seg *g, uint64_t now_us)
+{
+	c->flags &= ~(TCP_F_FORCE | TCP_F_OVERRIDE);
+	c->f->snd_next = g->next;
+	if (c->snd_una == c->snd_nxt)
+		c->f->rto_base_us = now_us;
+	c->snd_nxt = seg_end(g);
+	c->bytes_out += g->len;
+	tcp_recovery_sent(c, g, false, now_us);
+}
+
+/* <first> and what may leave with it, <nb_max> segments at most, as one packet. */
+static bool send_run(struct tcp_conn *c, struct tcp_seg *first, uint32_t nb_max, struct out *out,
+		     uint64_t now_us)
+{
+	struct rte_mbuf *m = alloc_out(c, out);
+	struct rte_mbuf *tail = m;
+	struct tcp_seg *last, *g = first;
+	struct tcp_opts o = {0};
+	const uint16_t segsz = first->len;
+	uint32_t nb = 0;
+	uint8_t flags = 0;
+
+	if (m == NULL)
+		return false;
+	do {
+		last = g;
+		tcp_tso_join(m, &tail, last);
+		account_new(c, last, now_us);
+		nb++;
+		g = nb < nb_max ? next_new(c, out) : NULL;
+	} while (g != NULL && tcp_tso_can_join(c, last, g));
+	if (last->flags & TCP_SEG_F_FIN)
+		flags |= TCP_FIN;
+	if (last->next == NULL)
+		flags |= TCP_PSH;
+	emit(c, m, first->seq, flags, &o, now_us);
+	if (nb > 1) {
+		tcp_tso_mark(m, segsz);
+		c->st->counters[OUTCOME_TCP_SEGS_OUT] += nb - 1;
+		out->nb_joined += (uint16_t)(nb - 1);
+	}
+	out->pkts[out->nb++] = m;
+	return true;
+}
+
 static void output_new(struct tcp_conn *c, struct out *out, uint64_t now_us)
 {
-	while (out->nb < out->cap) {
+	while (!is_full(out)) {
 		struct tcp_seg *g = next_new(c, out);
 
 		if (g == NULL)
 			return;
 		restart_after_idle(c, now_us);
-		if (!send_seg(c, g, out, now_us))
-			return;
-		c->flags &= ~(TCP_F_FORCE | TCP_F_OVERRIDE);
-		c->f->snd_next = g->next;
-		if (c->snd_una == c->snd_nxt)
-			c->f->rto_base_us = now_us;
-		c->snd_nxt = seg_end(g);
-		c->bytes_out += g->len;
-		tcp_recovery_sent(c, g, false, now_us);
+
+		const uint32_t nb_max = tcp_tso_segs(c, g);
+
+		if (nb_max > 1) {
+			if (!send_run(c, g, nb_max, out, now_us))
+				return;
+		} else {
+			if (!send_seg(c, g, out, now_us))
+				return;
+			account_new(c, g, now_us);
+		}
 	}
 }
 
@@ -360,7 +417,7 @@ uint16_t tcp_output(struct tcp_stack *st, struct rte_mbuf **ret_pkts, uint16_t c
 		if (out.no_mem) {
 			c->flags |= TCP_F_MEM_WAIT;
 			wheel_arm(&st->wheel, &c->t_ack, now_us + TCP_MEM_RETRY_US);
-		} else if (out.nb == out.cap) {
+		} else if (is_full(&out)) {
 			tcp_conn_want_output(c);
 		}
 	}

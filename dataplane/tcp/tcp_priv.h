@@ -611,6 +611,17 @@ void tcp_rcv_text(struct tcp_conn *c, struct tcp_segin *s, uint64_t now_us);
 struct slice tcp_rcvq_peek(struct tcp_conn *c);
 void tcp_rcvq_consume(struct tcp_conn *c, size_t n);
 
+/* ---- tcp_tso.c ---- */
+/* How many segments the packet that <first> begins may have; 1: it goes alone. */
+uint32_t tcp_tso_segs(const struct tcp_conn *c, const struct tcp_seg *first);
+/* May <g> follow <prev> in one packet? */
+bool tcp_tso_can_join(const struct tcp_conn *c, const struct tcp_seg *prev,
+		      const struct tcp_seg *g);
+/* Add <g>'s text to <packet>, whose last mbuf is <*tail>. */
+void tcp_tso_join(struct rte_mbuf *packet, struct rte_mbuf **tail, const struct tcp_seg *g);
+/* <packet>, which has its headers, is to be cut every <segsz> bytes. */
+void tcp_tso_mark(struct rte_mbuf *packet, uint16_t segsz);
+
 /* ---- tcp_output.c ---- */
 struct tcp_hdr_fields {
 	uint32_t seq, ack;

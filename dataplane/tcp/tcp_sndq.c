@@ -44,7 +44,8 @@ static void seg_free(struct tcp_conn *c, struct tcp_seg *g)
 	if (c->f->rtx_hint == g)
 		c->f->rtx_hint = NULL;
 	c->st->nb_tx_mbufs--;
-	rte_pktmbuf_free(g->m);
+	/* This mbuf alone: its <next> may be left over from a packet, see tcp_tso.c. */
+	rte_pktmbuf_free_seg(g->m);
 }
 
 void tcp_sndq_free(struct tcp_conn *c)

@@ -3,6 +3,7 @@
 #include "script.h"
 
 #include "tests/lib/eal_test.h"
+#include "tests/lib/gso.h"
 
 #include <rte_byteorder.h>
 #include <rte_ip.h>
@@ -16,6 +17,7 @@
 #define POOL_SIZE 2047u
 
 static struct rte_mempool *pool;
+static struct rte_mempool *port_pool; /* what a port that cuts makes */
 static struct rte_mbuf *drained[POOL_SIZE];
 static unsigned nb_drained;
 
@@ -68,6 +70,9 @@ void sc_remake(struct script *s, uint32_t rcv_buf, uint32_t snd_buf, uint32_t sy
 		.syn_backlog = syn_backlog,
 		.max_rx_mbufs = 1024,
 		.counters = s->counters,
+		.tx_cksum_offload = s->has_tso,
+		.tso_max = s->has_tso ? 65535 : 0,
+		.tso_max_segs = s->max_segs,
 	};
 	const struct ip_addr a = sc_local(s);
 
@@ -85,12 +90,17 @@ int sc_setup(void **state)
 		eal_test_init();
 		pool = rte_pktmbuf_pool_create("script", POOL_SIZE, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE,
 					       SOCKET_ID_ANY);
+		port_pool = rte_pktmbuf_pool_create("port", 255, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE,
+						    SOCKET_ID_ANY);
 	}
-	if (s == NULL || pool == NULL)
+	if (s == NULL || pool == NULL || port_pool == NULL)
 		return -1;
 	s->now = 10 * SEC;
 	/* The same tests run over either family. */
 	s->is_v6 = getenv("TCP_TEST_IPV6") != NULL;
+	/* ... and with a port that has offloads. */
+	s->has_tso = getenv("TCP_TEST_TSO") != NULL;
+	s->max_segs = 64;
 	s->peer_port = PEER_PORT;
 	sc_remake(s, 65535, 65536, 16);
 	*state = s;
@@ -104,7 +114,7 @@ int sc_teardown(void **state)
 	sc_pool_return();
 	tcp_stack_free(s->st);
 	free(s);
-	return sc_pool_free() == POOL_SIZE ? 0 : -1;
+	return sc_pool_free() == POOL_SIZE && rte_mempool_in_use_count(port_pool) == 0 ? 0 : -1;
 }
 
 void sc_in_raw(struct script *s, uint8_t *pkt, uint16_t len, bool bad_sum)
@@ -238,12 +248,20 @@ static void parse_out(struct script *s, struct rte_mbuf *m, struct seg *g)
 
 unsigned sc_out(struct script *s)
 {
-	struct rte_mbuf *pkts[64];
+	struct rte_mbuf *pkts[64], *cut[GSO_MAX];
+	const uint16_t n = tcp_output(s->st, pkts, 64, s->now);
 
-	s->nb_out = tcp_output(s->st, pkts, 64, s->now);
-	for (unsigned i = 0; i < s->nb_out; i++) {
-		parse_out(s, pkts[i], &s->out[i]);
-		rte_pktmbuf_free(pkts[i]);
+	s->nb_out = 0;
+	s->nb_cut = 0;
+	for (unsigned i = 0; i < n; i++) {
+		const unsigned nb = gso_cut(pkts[i], port_pool, cut, GSO_MAX);
+
+		s->nb_cut += nb > 1;
+		for (unsigned k = 0; k < nb; k++) {
+			assert_true(s->nb_out < 64);
+			parse_out(s, cut[k], &s->out[s->nb_out++]);
+			rte_pktmbuf_free(cut[k]);
+		}
 	}
 	return s->nb_out;
 }

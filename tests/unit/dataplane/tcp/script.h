@@ -48,6 +48,9 @@ struct script {
 	uint32_t iss;       /* ours, learnt from our SYN */
 	uint16_t peer_port; /* PEER_PORT unless changed */
 	bool is_v6;         /* by TCP_TEST_IPV6; set before sc_remake() */
+	bool has_tso;       /* by TCP_TEST_TSO: checksums and cuts are the port's (gso.h) */
+	uint16_t max_segs;  /* of one packet; set before sc_remake() */
+	unsigned nb_cut;    /* packets that the port had to cut */
 	/* IPv6: that many bytes of extension headers in front of what comes in; a multiple of 8 */
 	uint8_t ext_len;
 	struct seg out[64]; /* what the last sc_out() found */
