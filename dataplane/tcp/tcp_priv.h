@@ -382,8 +382,8 @@ struct tcp_bucket {
 static_assert(sizeof(struct tcp_bucket) == 64, "a cache line");
 
 struct tcp_table {
-	struct tcp_bucket *buckets; /* aligned; the overflow ones follow */
-	void *raw;
+	struct tcp_bucket *buckets; /* the overflow ones follow */
+	size_t bytes;
 	uint32_t nb; /* buckets that a hash can choose */
 	uint32_t free_overflow;
 };
@@ -406,7 +406,7 @@ struct tcp_stack {
 	const struct tcp_cc_ops *cc;
 	struct tcp_flight *flights;
 	struct tcp_flight *free_flights;
-	uint32_t nb_flights, flight_hand;
+	uint32_t nb_flights, nb_flights_used, flight_hand;
 	struct tcp_tw *tws; /* index = id - tw_base */
 	uint32_t tw_base, tw_cap, nb_tw;
 	uint32_t tw_head, tw_tail, tw_free; /* index + 1 */
@@ -452,15 +452,19 @@ static inline uint32_t tcp_s(uint64_t now_us)
 	return (uint32_t)(now_us / 1000000);
 }
 
+/* ---- tcp_mem.c ---- */
+/* Zeroed, in huge pages where it is large and the kernel has them; freed by free(). */
+void *tcp_array_new(size_t nb, size_t size);
+
 /* ---- tcp_flight.c ---- */
 
 /*
  * The stack's memory for one idle connection, all in: its struct, its TIME-WAIT entry, its share
- * of the table (half a bucket and a quarter of an overflow bucket) and of the flights.
+ * of the table (half a bucket and two sevenths of an overflow bucket) and of the flights.
  */
 #define TCP_IDLE_MAX 512u
 #define TCP_FLIGHT_SHARE 8u
-static_assert(sizeof(struct tcp_conn) + sizeof(struct tcp_tw) + 64 / 2 + 64 / 4 +
+static_assert(sizeof(struct tcp_conn) + sizeof(struct tcp_tw) + 64 / 2 + 64 * 2 / 7 + 1 +
 			      sizeof(struct tcp_flight) / TCP_FLIGHT_SHARE <=
 		      TCP_IDLE_MAX,
 	      "an idle connection has become dear");
@@ -521,6 +525,9 @@ void tcp_table_fini(struct tcp_table *t);
 uint32_t tcp_tuple_hash(const struct tcp_stack *st, const struct tcp_tuple *t);
 /* 0: not there. */
 uint32_t tcp_table_find(const struct tcp_stack *st, const struct tcp_tuple *t, uint32_t hash);
+/* Ask for memory that tcp_table_find() will want soon, and then for what it finds. */
+void tcp_table_prefetch_bucket(const struct tcp_stack *st, uint32_t hash);
+void tcp_table_prefetch_entry(const struct tcp_stack *st, uint32_t hash);
 void tcp_table_insert(struct tcp_stack *st, uint32_t hash, uint32_t id);
 void tcp_table_remove(struct tcp_stack *st, uint32_t hash, uint32_t id);
 static inline uint32_t tcp_conn_id(const struct tcp_conn *c)
