@@ -57,6 +57,12 @@ enum tcp_congestion {
 	TCP_CONGESTION_NEWRENO,
 };
 
+enum tcp_ecn {
+	TCP_ECN_ACCEPT, /* when the peer asks */
+	TCP_ECN_ASK,    /* and ask ourselves */
+	TCP_ECN_OFF,
+};
+
 struct tcp_params {
 	struct rte_mempool *pool; /* for emitted segments; single consumer */
 	uint32_t max_conns;       /* pool of connections, allocated at once */
@@ -71,6 +77,7 @@ struct tcp_params {
 	uint32_t snd_buf;       /* bytes, upper bound of unacknowledged + unsent per connection */
 	uint16_t mss;           /* MTU - 40; IPv6 takes 20 off */
 	enum tcp_congestion congestion;
+	enum tcp_ecn ecn;      /* RFC 3168 */
 	bool tx_cksum_offload; /* leave TCP and IPv4 checksums to the port (sets ol_flags, lens) */
 	/*
 	 * The port cuts long packets (RTE_MBUF_F_TX_TCP_SEG): IP packets of up to <tso_max> bytes,

@@ -73,6 +73,7 @@ static uint32_t parse_ip4(struct tcp_segin *s, uint32_t *ret_total)
 	const struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(s->m, const struct rte_ipv4_hdr *);
 	const uint32_t ip_len = (uint32_t)(ip->version_ihl & 15) * 4;
 
+	s->ecn = ip->type_of_service & RTE_IPV4_HDR_ECN_MASK;
 	s->tuple.local = ip_addr_from_v4(ip->dst_addr);
 	s->tuple.remote = ip_addr_from_v4(ip->src_addr);
 	*ret_total = rte_be_to_cpu_16(ip->total_length);
@@ -86,6 +87,8 @@ static uint32_t parse_ip6(struct tcp_segin *s, uint32_t *ret_total)
 
 	if (s->m->data_len < TCP_IP6_HDR_LEN)
 		return 0;
+	s->ecn = (uint8_t)(rte_be_to_cpu_32(ip->vtc_flow) >> RTE_IPV6_HDR_TC_SHIFT) &
+		 RTE_IPV6_HDR_ECN_MASK >> RTE_IPV6_HDR_TC_SHIFT;
 	memcpy(s->tuple.local.b, ip->dst_addr, sizeof(s->tuple.local.b));
 	memcpy(s->tuple.remote.b, ip->src_addr, sizeof(s->tuple.remote.b));
 	*ret_total = TCP_IP6_HDR_LEN + rte_be_to_cpu_16(ip->payload_len);
@@ -105,7 +108,7 @@ static bool parse_header(struct tcp_segin *s, uint32_t ip_len, uint32_t total)
 	if (th_len < TCP_HDR_LEN || ip_len + th_len > total || ip_len + th_len > s->m->data_len ||
 	    th->src_port == 0 || th->dst_port == 0)
 		return false;
-	s->flags = th->tcp_flags & (TCP_FIN | TCP_SYN | TCP_RST | TCP_PSH | TCP_ACK | TCP_URG);
+	s->flags = th->tcp_flags;
 	s->tuple.local_port = rte_be_to_cpu_16(th->dst_port);
 	s->tuple.remote_port = rte_be_to_cpu_16(th->src_port);
 	s->seq = rte_be_to_cpu_32(th->sent_seq);
@@ -157,10 +160,11 @@ static struct tcp_conn *accept_cookie(struct tcp_stack *st, struct tcp_segin *s,
 				      const struct tcp_listener *l, uint64_t now_us)
 {
 	struct tcp_opts syn;
+	bool has_ecn;
 
 	if (now_us > st->cookie_until_us)
 		return NULL;
-	if (!tcp_syncookie_check(st, s, now_us, &syn)) {
+	if (!tcp_syncookie_check(st, s, now_us, &syn, &has_ecn)) {
 		tcp_count(st, OUTCOME_TCP_SYN_COOKIE_BAD);
 		return NULL;
 	}
@@ -180,6 +184,8 @@ static struct tcp_conn *accept_cookie(struct tcp_stack *st, struct tcp_segin *s,
 	c->ts_off = tcp_ts_offset(st, &s->tuple);
 	c->rcv_wscale = st->rcv_wscale;
 	tcp_apply_syn_opts(c, &syn, now_us);
+	if (has_ecn)
+		c->flags |= TCP_F_ECN;
 	c->snd_wl1 = s->seq - 1; /* any window is news */
 	tcp_conn_established(c, now_us);
 	return c;
@@ -372,6 +378,7 @@ static void text_input(struct tcp_conn *c, struct tcp_segin *s, uint64_t now_us)
 		tcp_conn_die(c, -ECONNRESET);
 		return;
 	}
+	tcp_ecn_text_input(c, s);
 	tcp_rcv_text(c, s, now_us);
 	if (c->flags & TCP_F_FIN_RCVD)
 		fin_input(c, now_us);
