@@ -333,7 +333,7 @@ static bool send_run(struct tcp_conn *c, struct tcp_seg *first, uint32_t nb_max,
 		flags |= TCP_FIN;
 	if (last->next == NULL)
 		flags |= TCP_PSH;
-	emit(c, m, first->seq, flags, &o, now_us);
+	emit(c, m, first->seq, flags, c->flags & TCP_F_ECN ? TCP_IP_ECT0 : 0, &o, now_us);
 	if (nb > 1) {
 		tcp_tso_mark(m, segsz);
 		c->st->counters[OUTCOME_TCP_SEGS_OUT] += nb - 1;
