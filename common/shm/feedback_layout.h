@@ -14,6 +14,7 @@
 
 #include "common/base/ids.h"
 #include "common/record/record_layout.h"
+#include "common/shm/conn_layout.h"
 #include "common/snap/snap_layout.h"
 #include "common/stats/histogram.h"
 #include "common/stats/outcome.h"
@@ -24,7 +25,7 @@
 #include <stdint.h>
 
 #define FEEDBACK_MAGIC 0x4b424446u
-#define FEEDBACK_ABI 2u
+#define FEEDBACK_ABI 3u
 #define FEEDBACK_MAX_COUNTERS 256u
 #define FEEDBACK_MAX_PORTS 8u
 
@@ -72,6 +73,8 @@ struct feedback_worker {
 	struct histogram request_us;
 	/* records: [head - nb_records, head) were written; release store after the record */
 	alignas(64) _Atomic(uint64_t) head;
+	/* what it was asked of its connections */
+	struct conn_answer conns;
 	alignas(64) uint8_t records_follow[0];
 };
 

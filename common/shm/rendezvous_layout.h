@@ -18,7 +18,7 @@
 #include <stdint.h>
 
 #define RDV_MAGIC 0x56445a52u
-#define RDV_ABI 2u
+#define RDV_ABI 3u
 /* Room for rte_rcu_qsbr of SNAP_MAX_WORKERS threads: checked against its real size in rcu.c. */
 #define RDV_RCU_SIZE 16384u
 
@@ -48,6 +48,8 @@ struct rdv_mailbox {
 	uint32_t op; /* enum rdv_op */
 	uint32_t unused;
 	uint64_t arg;
+	/* number of what is asked in <inquiry>; here since the worker reads this line anyway */
+	_Atomic(uint64_t) inquiry_seq;
 };
 static_assert(sizeof(struct rdv_mailbox) == 64, "crosses processes");
 
@@ -55,6 +57,32 @@ enum rdv_op {
 	RDV_OP_NONE,
 	RDV_OP_KILL_SESSION
 };
+
+enum rdv_inquiry_op {
+	RDV_INQUIRY_NONE,
+	RDV_INQUIRY_LIST, /* connections from slot <slot> on that the filter lets through */
+	RDV_INQUIRY_ONE,  /* the one of <slot> and <generation>, with its ranges */
+};
+
+#define RDV_FILTER_ADDR (1u << 0) /* either end is <addr> */
+#define RDV_FILTER_PORT (1u << 1) /* either end's port is <port> */
+#define RDV_FILTER_STATE (1u << 2)
+
+/*
+ * A question about connections. The control plane writes it, then mailbox.inquiry_seq with
+ * release; the worker copies it, and answers in the feedback file: see struct conn_answer.
+ */
+struct rdv_inquiry {
+	alignas(64) uint32_t op; /* enum rdv_inquiry_op */
+	uint32_t slot;
+	uint32_t generation;
+	uint32_t filter; /* RDV_FILTER_* */
+	struct ip_addr addr;
+	uint16_t port;
+	uint8_t state; /* enum conn_state */
+	uint8_t unused[29];
+};
+static_assert(sizeof(struct rdv_inquiry) == 64, "crosses processes");
 
 struct rdv {
 	/* set once, by whoever makes the file (the control plane) */
@@ -93,6 +121,7 @@ struct rdv {
 	struct rdv_worker worker[SNAP_MAX_WORKERS];
 	struct rdv_consumer consumer[SNAP_MAX_WORKERS];
 	struct rdv_mailbox mailbox[SNAP_MAX_WORKERS];
+	struct rdv_inquiry inquiry[SNAP_MAX_WORKERS];
 
 	/* rte_rcu_qsbr: workers and control plane, by its own rules; see rcu.h */
 	alignas(64) uint8_t rcu[RDV_RCU_SIZE];

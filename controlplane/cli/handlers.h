@@ -37,6 +37,10 @@ int show_bugs(struct cli *cli);
 /* show_tcp.c */
 int show_tcp(struct cli *cli);
 
+/* show_connections.c */
+int show_connections(struct cli *cli);
+int show_connection(struct cli *cli);
+
 /* explain.c */
 int show_denials(struct cli *cli);
 int explain(struct cli *cli);

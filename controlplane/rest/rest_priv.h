@@ -66,6 +66,7 @@ extern const struct rest_route rest_denial_routes[];
 extern const struct rest_route rest_explain_routes[];
 extern const struct rest_route rest_ems_routes[];
 extern const struct rest_route rest_tcp_routes[];
+extern const struct rest_route rest_conn_routes[];
 
 /* Route and run. Never leaves <res> without a status. */
 void rest_dispatch(struct cp *cp, enum rest_method method, const char *path, const char *query,

@@ -235,6 +235,21 @@ void session_step(struct session *s)
 	}
 }
 
+uint64_t session_id_of(const struct tcp_conn *c, bool *ret_is_back)
+{
+	const struct leg *leg = tcp_conn_user(c);
+
+	*ret_is_back = leg != NULL && leg->kind == LEG_BACK;
+	if (leg == NULL)
+		return 0;
+	if (leg->kind == LEG_FRONT)
+		return container_of(leg, const struct session, leg)->id;
+
+	const struct session *s = container_of(leg, const struct upstream_conn, leg)->user;
+
+	return s != NULL ? s->id : 0;
+}
+
 /* The client's TCP connection died. */
 static void on_front_error(struct session *s)
 {

@@ -15,6 +15,7 @@
 #include "common/snap/snap.h"
 #include "tcp/tcp.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct session_worker;
@@ -58,5 +59,10 @@ int session_worker_adopt(struct session_worker *sw, const struct snap_view *view
 
 /* Take what TCP accepted and made ready, do the work, run what is due. */
 void session_worker_run(struct session_worker *sw, uint64_t now_us);
+/*
+ * The id of the session that <c>, a connection of this worker that is not closed, belongs to; 0:
+ * none. *<ret_is_back>: it leads to the real server.
+ */
+uint64_t session_id_of(const struct tcp_conn *c, bool *ret_is_back);
 /* When the next time-out or deferred work is due; UINT64_MAX: none. */
 uint64_t session_worker_next_deadline(const struct session_worker *sw);

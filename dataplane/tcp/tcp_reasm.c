@@ -44,6 +44,17 @@ static uint32_t rx_end(const struct rte_mbuf *m)
 	return m->hash.fdir.lo + m->pkt_len;
 }
 
+const struct rte_mbuf *tcp_ooo_next(const struct rte_mbuf *m)
+{
+	return rx_next(m);
+}
+
+void tcp_ooo_span(const struct rte_mbuf *m, uint32_t *ret_begin, uint32_t *ret_end)
+{
+	*ret_begin = rx_seq(m);
+	*ret_end = rx_end(m);
+}
+
 static void rx_free(struct tcp_conn *c, struct rte_mbuf *m)
 {
 	c->st->nb_rx_mbufs -= m->nb_segs;

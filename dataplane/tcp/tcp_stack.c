@@ -27,9 +27,10 @@ static int alloc_tables(struct tcp_stack *st)
 	/* As many TIME-WAIT entries as connections: the side that closes first keeps them. */
 	st->tw_cap = n;
 	st->tw_base = n + 1;
-	st->conns = tcp_array_new(n, sizeof(*st->conns));
-	st->tws = tcp_array_new(n, sizeof(*st->tws));
-	if (st->conns == NULL || st->tws == NULL)
+	st->conns = calloc(n, sizeof(*st->conns));
+	st->births = calloc(n, sizeof(*st->births));
+	st->tws = calloc(n, sizeof(*st->tws));
+	if (st->conns == NULL || st->births == NULL || st->tws == NULL)
 		return -ENOMEM;
 	for (uint32_t i = n; i > 0; i--) {
 		st->conns[i - 1].link[TCP_L_OUT].next = st->free_conns;
@@ -77,6 +78,7 @@ void tcp_stack_free(struct tcp_stack *st)
 	tcp_table_fini(&st->table);
 	free(st->flights);
 	free(st->tws);
+	free(st->births);
 	free(st->conns);
 	free(st);
 }
@@ -104,6 +106,11 @@ struct tcp_conn *tcp_conn_alloc(struct tcp_stack *st, const struct tcp_tuple *tu
 	c->rcv_mss = TCP_MIN_MSS;
 	st->nb_conns++;
 	tcp_table_insert(st, hash, tcp_conn_id(c));
+
+	struct tcp_birth *b = &st->births[tcp_conn_id(c) - 1];
+
+	b->generation++;
+	b->opened_ds = (uint32_t)(st->now_us / 100000);
 	return c;
 }
 
@@ -236,14 +243,6 @@ uint32_t tcp_stack_nb_time_wait(const struct tcp_stack *st)
 uint32_t tcp_stack_nb_half_open(const struct tcp_stack *st)
 {
 	return st->nb_half_open;
-}
-
-size_t tcp_stack_bytes(const struct tcp_stack *st)
-{
-	const size_t n = st->p.max_conns;
-
-	return sizeof(*st) + n * (sizeof(*st->conns) + sizeof(*st->tws)) + st->table.bytes +
-	       st->nb_flights * sizeof(*st->flights);
 }
 
 uint32_t tcp_stack_nb_mbufs(const struct tcp_stack *st)

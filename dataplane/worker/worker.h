@@ -36,6 +36,14 @@ struct worker_idle {
 	uint64_t last_tsc;
 };
 
+/* An inquiry under way, see worker_show.c. */
+struct worker_show {
+	uint64_t seq; /* the latest that was looked at */
+	bool is_busy;
+	struct rdv_inquiry q; /* a copy: the original may change under us */
+	uint32_t at, nb_looked, nb_rows;
+};
+
 struct worker {
 	/* set once before the thread starts, then read only */
 	uint32_t index;
@@ -63,6 +71,7 @@ struct worker {
 	struct worker_net net;
 	struct worker_net next_net; /* scratch */
 	struct worker_idle idle;
+	struct worker_show show;
 	uint64_t gauges_us;   /* when gauges are due */
 	uint32_t port_offset; /* random: where local ports begin to be tried */
 	uint32_t port_next;

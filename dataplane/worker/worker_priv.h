@@ -30,6 +30,12 @@ void worker_rest(struct worker *w, uint32_t nb, uint64_t now_us);
 /* Publish gauges, a few times a second. */
 void worker_gauges(struct worker *w, uint64_t now_us);
 
+/*
+ * Go on answering what the control plane asks about connections, a bounded piece per loop. Returns
+ * 1 while there is more to do, so that the loop does not sleep meanwhile.
+ */
+uint32_t worker_show(struct worker *w, uint64_t now_us);
+
 /* For sessions: see session_params. */
 int worker_pick_local(void *worker, const struct ip_addr *server, uint16_t server_port,
 		      uint32_t attempt, struct tcp_tuple *ret);
