@@ -98,6 +98,35 @@ class Text(LintCase):
         self.assert_refused("comments", "101 columns")
 
 
+class TestsTest(LintCase):
+    HEAD = "| RFC | what | state | test |\n| --- | --- | --- | --- |\n"
+
+    def setUp(self):
+        super().setUp()
+        self.write("tests/unit/dataplane/tcp/test_tcp_close.c", "static void a_test(void **s)\n")
+        self.write("tests/tcp/close/first.tcp", "listen\n")
+        self.write("tests/tcp/meson.build", "files('close/first.tcp')\n")
+
+    def test_tests_that_are_there_pass(self):
+        cell = "close:a_test, close/first, close/, test_tcp_close.c, tests/tcp/meson.build, sim"
+        self.write("dataplane/tcp/FEATURE.md", self.HEAD + f"| 1 | a | yes | {cell} |\n")
+        self.assert_clean("tests")
+
+    def test_tests_that_are_not_there_are_refused(self):
+        for cell in ("close:b_test", "open:a_test", "close/last", "test_no.c", "tests/tcp/no"):
+            self.write("dataplane/tcp/FEATURE.md", self.HEAD + f"| 1 | a | yes | {cell} |\n")
+            self.assert_refused("tests", f"FEATURE.md:3: there is no test {cell}")
+
+    def test_claim_without_a_test_is_refused(self):
+        self.write("FEATURE.md", self.HEAD + "| 1 | a | yes | |\n| 2 | b | no | |\n")
+        self.assert_refused("tests", "FEATURE.md:3: claimed")
+        self.assertNotIn(":4:", self.lint("tests")[1])
+
+    def test_scenario_that_nobody_plays_is_refused(self):
+        self.write("tests/tcp/close/last.tcp", "listen\n")
+        self.assert_refused("tests", "tests/tcp/close/last.tcp:1:")
+
+
 class LayersTest(LintCase):
     def test_granted_include_passes(self):
         self.write("dataplane/base/pool.h", "#pragma once\n")
