@@ -313,7 +313,7 @@ static bool parse_flags(const char *word, uint8_t *ret)
 static bool parse_seq(char *word, struct segment *g)
 {
 	char *slash = strchr(word, '/');
-	uint32_t to;
+	uint32_t to = 0;
 	bool good = true;
 
 	if (slash != NULL) {

@@ -136,6 +136,7 @@ struct rte_mbuf *packet_build(struct rte_mempool *pool, const struct segment *g,
 	struct rte_tcp_hdr *th = (void *)(ip + ip_len);
 	uint8_t *text = (uint8_t *)(th + 1) + opt_len;
 
+	m->l3_len = ip_len;
 	put_ip(ip, g, t, total - ip_len);
 	*th = (struct rte_tcp_hdr){
 		.src_port = rte_cpu_to_be_16(t->remote_port),

@@ -416,15 +416,24 @@ static void do_expect(struct world *w, const struct args *a)
 }
 
 static const struct verb verbs[] = {
-	{"listen", do_listen, false},       {"unlisten", do_unlisten, false},
-	{"connect", do_connect, false},     {"accept", do_accept, false},
-	{"write", do_write, false},         {"read", do_read, false},
-	{"shutdown", do_shutdown, false},   {"close", do_close, false},
-	{"abort", do_abort, false},         {"cork", do_cork, false},
-	{"keepalive", do_keepalive, false}, {"icmp", do_icmp, false},
-	{"peer", do_peer, false},           {"hold", do_hold, false},
-	{"release", do_hold, false},        {"pool", do_pool, false},
-	{"events", do_events, true},        {"counter", do_counter, true},
+	{"listen", do_listen, false},
+	{"unlisten", do_unlisten, false},
+	{"connect", do_connect, false},
+	{"accept", do_accept, false},
+	{"write", do_write, false},
+	{"read", do_read, false},
+	{"shutdown", do_shutdown, false},
+	{"close", do_close, false},
+	{"abort", do_abort, false},
+	{"cork", do_cork, false},
+	{"keepalive", do_keepalive, false},
+	{"icmp", do_icmp, false},
+	{"peer", do_peer, true},
+	{"hold", do_hold, false},
+	{"release", do_hold, false},
+	{"pool", do_pool, false},
+	{"events", do_events, true},
+	{"counter", do_counter, true},
 	{"expect", do_expect, true},
 };
 
