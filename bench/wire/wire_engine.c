@@ -299,11 +299,20 @@ static struct ip_addr addr_arg(const char *s)
 
 static void print_counters(const struct engine *e)
 {
-	printf("{\"segs_in\":%" PRIu64 ",\"segs_out\":%" PRIu64 ",\"retransmits\":%" PRIu64
-	       ",\"rto\":%" PRIu64 ",\"cookies\":%" PRIu64 "}\n",
-	       e->counters[OUTCOME_TCP_SEGS_IN], e->counters[OUTCOME_TCP_SEGS_OUT],
-	       e->counters[OUTCOME_TCP_RETRANSMITS], e->counters[OUTCOME_TCP_RTO],
-	       e->counters[OUTCOME_TCP_SYN_COOKIE_SENT]);
+	static const struct {
+		const char *name;
+		enum outcome what;
+	} rows[] = {
+		{"segs_in", OUTCOME_TCP_SEGS_IN},   {"segs_out", OUTCOME_TCP_SEGS_OUT},
+		{"rto", OUTCOME_TCP_RTO},           {"retransmits", OUTCOME_TCP_RETRANSMITS},
+		{"ce_in", OUTCOME_TCP_CE_IN},       {"ece_in", OUTCOME_TCP_ECE_IN},
+		{"accepted", OUTCOME_TCP_ACCEPTED}, {"cookies", OUTCOME_TCP_SYN_COOKIE_SENT},
+	};
+
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		printf("%c\"%s\":%" PRIu64, i == 0 ? '{' : ',', rows[i].name,
+		       e->counters[rows[i].what]);
+	puts("}");
 }
 
 int main(int argc, char **argv)

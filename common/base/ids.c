@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <sys/socket.h>
 
 static int hex_digit(char c)
@@ -101,4 +102,16 @@ void ip_addr_emit(const struct ip_addr *a, char ret[static IP_ADDR_STRLEN])
 	/* It fails for lack of room only, and IP_ADDR_STRLEN is INET6_ADDRSTRLEN. */
 	if (s == NULL)
 		ret[0] = '\0';
+}
+
+void ip_port_emit(const struct ip_addr *a, uint16_t port, char ret[static IP_PORT_STRLEN])
+{
+	const bool is_v4 = ip_addr_is_v4(a);
+	char addr[IP_ADDR_STRLEN], suffix[8] = "";
+
+	ip_addr_emit(a, addr);
+	if (port != 0)
+		(void)snprintf(suffix, sizeof(suffix), ":%u", (unsigned)port);
+	(void)snprintf(ret, IP_PORT_STRLEN, "%s%s%s%s", is_v4 ? "" : "[", addr, is_v4 ? "" : "]",
+		       suffix);
 }

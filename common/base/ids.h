@@ -36,6 +36,7 @@ struct ip_addr {
 static_assert(sizeof(struct ip_addr) == 16, "crosses processes");
 
 #define IP_ADDR_STRLEN 46
+#define IP_PORT_STRLEN (IP_ADDR_STRLEN + 8)
 
 static inline bool device_uid_is_equal(const struct device_uid *a, const struct device_uid *b)
 {
@@ -88,4 +89,7 @@ void device_uid_emit(const struct device_uid *uid, char ret[static DEVICE_UID_ST
 [[nodiscard]] int cert_serial_parse(const char *s, size_t len, struct cert_serial *ret);
 void cert_serial_emit(const struct cert_serial *sn, char ret[static CERT_SERIAL_STRLEN + 1]);
 [[nodiscard]] int ip_addr_parse(const char *s, size_t len, struct ip_addr *ret);
+/* RFC 5952; IPv4-mapped as IPv4. */
 void ip_addr_emit(const struct ip_addr *a, char ret[static IP_ADDR_STRLEN]);
+/* As in a URL: "192.0.2.1:80", "[2001:db8::1]:80"; without a port when <port> is 0. */
+void ip_port_emit(const struct ip_addr *a, uint16_t port, char ret[static IP_PORT_STRLEN]);

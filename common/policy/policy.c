@@ -195,21 +195,12 @@ static bool has_index(const struct snap_view *v, struct snap_arr list, uint32_t 
 	return list.count == 0;
 }
 
-static bool prefix_has(const struct snap_prefix *p, const struct ip_addr *a)
-{
-	unsigned bytes = p->len / 8, bits = p->len % 8;
-
-	if (memcmp(p->addr.b, a->b, bytes) != 0)
-		return false;
-	return bits == 0 || (p->addr.b[bytes] ^ a->b[bytes]) >> (8 - bits) == 0;
-}
-
 static bool has_source(const struct snap_view *v, struct snap_arr list, const struct ip_addr *a)
 {
 	const struct snap_prefix *p = snap_arr(v, list);
 
 	for (uint32_t n = 0; n < list.count; n++)
-		if (prefix_has(&p[n], a))
+		if (snap_prefix_has(&p[n], a))
 			return true;
 	return list.count == 0;
 }

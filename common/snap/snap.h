@@ -74,6 +74,24 @@ static inline const void *snap_arr(const struct snap_view *v, struct snap_arr a)
 }
 
 /*
+ * A prefix holds addresses of its own family only: ::/0 is IPv6's, though IPv4-mapped addresses
+ * are below it too.
+ */
+static inline bool snap_prefix_is_v4(const struct snap_prefix *p)
+{
+	return p->len >= 96 && ip_addr_is_v4(&p->addr);
+}
+
+static inline bool snap_prefix_has(const struct snap_prefix *p, const struct ip_addr *a)
+{
+	const unsigned bytes = p->len / 8, bits = p->len % 8;
+
+	if (memcmp(p->addr.b, a->b, bytes) != 0 || snap_prefix_is_v4(p) != ip_addr_is_v4(a))
+		return false;
+	return bits == 0 || (p->addr.b[bytes] ^ a->b[bytes]) >> (8 - bits) == 0;
+}
+
+/*
  * The devices that changed after <since>, newest version first: calls <on_change> for each.
  * Returns false when the retained history does not reach back to <since>: then everything may
  * have changed.

@@ -5,6 +5,7 @@
  * belong where they are used, and combinations that make no sense or open a hole.
  */
 
+#include "common/snap/snap.h"
 #include "config/config_format.h"
 #include "config/config_names.h"
 #include "config/config_pool.h"
@@ -18,6 +19,7 @@
 #include <string.h>
 #include <sys/un.h>
 
+#define IP6_MTU_MIN 1280u    /* RFC 8200 5 */
 #define COND_NODES_MAX 4096u /* nodes of one tag expression */
 
 struct checker {
@@ -57,11 +59,34 @@ static void finish_names(struct checker *c, struct config_names *n)
 	config_names_fini(n);
 }
 
+static bool is_link_local(const struct ip_addr *a)
+{
+	return a->b[0] == 0xfe && (a->b[1] & 0xc0) == 0x80;
+}
+
+static const char *unusable6(const struct ip_addr *a)
+{
+	static const struct ip_addr unspecified, loopback = {.b = {[15] = 1}};
+
+	if (memcmp(a, &unspecified, sizeof(*a)) == 0)
+		return "unspecified (::)";
+	if (memcmp(a, &loopback, sizeof(*a)) == 0)
+		return "a loopback address";
+	/* RFC 4291 2.5.5.1: what was meant is IPv4. */
+	if (memcmp(a, &unspecified, 12) == 0)
+		return "IPv4-compatible, which is deprecated";
+	if (a->b[0] == 0xff)
+		return "a multicast address";
+	if (is_link_local(a))
+		return "link-local, which means nothing beyond one link";
+	return NULL;
+}
+
 /* Why no host can have the address <a>; NULL when one can. */
 static const char *unusable(const struct ip_addr *a)
 {
 	if (!ip_addr_is_v4(a))
-		return "an IPv6 address, which is not supported yet";
+		return unusable6(a);
 	if (a->b[12] == 0)
 		return "unspecified (0.0.0.0/8)";
 	if (a->b[12] == 127)
@@ -89,7 +114,7 @@ static uint32_t link_of(const struct config *cfg, const struct ip_addr *a, unsig
 {
 	for (unsigned i = from; i < end; i++)
 		for (unsigned j = 0; j < cfg->interfaces[i].nb_addresses; j++)
-			if (config_prefix_has(&cfg->interfaces[i].addresses[j], a))
+			if (snap_prefix_has(&cfg->interfaces[i].addresses[j], a))
 				return i;
 	return SNAP_NONE;
 }
@@ -99,7 +124,7 @@ static bool is_reachable(const struct config *cfg, const struct ip_addr *a)
 	if (link_of(cfg, a, 0, cfg->nb_interfaces) != SNAP_NONE)
 		return true;
 	for (unsigned i = 0; i < cfg->nb_routes; i++)
-		if (config_prefix_has(&cfg->routes[i].prefix, a))
+		if (snap_prefix_has(&cfg->routes[i].prefix, a))
 			return true;
 	return false;
 }
@@ -108,7 +133,9 @@ static bool is_reachable(const struct config *cfg, const struct ip_addr *a)
 
 static bool is_overlap(const struct snap_prefix *a, const struct snap_prefix *b)
 {
-	return a->len <= b->len ? config_prefix_has(a, &b->addr) : config_prefix_has(b, &a->addr);
+	if (snap_prefix_is_v4(a) != snap_prefix_is_v4(b))
+		return false;
+	return a->len <= b->len ? snap_prefix_has(a, &b->addr) : snap_prefix_has(b, &a->addr);
 }
 
 static void check_address(struct checker *c, unsigned i, unsigned j)
@@ -116,6 +143,11 @@ static void check_address(struct checker *c, unsigned i, unsigned j)
 	const struct snap_prefix *p = &c->cfg->interfaces[i].addresses[j];
 	const char *why = unusable(&p->addr);
 
+	if (is_link_local(&p->addr))
+		why = "link-local, which each interface makes for itself";
+	/* RFC 4291 2.6.1; RFC 6164: a link of two has none. */
+	else if (why == NULL && !snap_prefix_is_v4(p) && p->len < 127 && config_prefix_is_clean(p))
+		why = "the anycast address of the link's routers";
 	if (why != NULL) {
 		FAIL(c, config_path("interfaces[%u].addresses[%u]", i, j), "is %s", why);
 		return;
@@ -133,6 +165,14 @@ static void check_address(struct checker *c, unsigned i, unsigned j)
 			     is_same ? "is the same address as" : "overlaps the prefix of", k, l);
 		}
 	}
+}
+
+static bool has_ip6(const struct config_interface *in)
+{
+	for (unsigned j = 0; j < in->nb_addresses; j++)
+		if (!snap_prefix_is_v4(&in->addresses[j]))
+			return true;
+	return false;
 }
 
 /* Is there no interface before <idx> with the same device? */
@@ -167,6 +207,9 @@ static void check_interfaces(struct checker *c)
 		}
 		for (unsigned j = 0; j < in->nb_addresses; j++)
 			check_address(c, i, j);
+		if (has_ip6(in) && in->mtu < IP6_MTU_MIN)
+			FAIL(c, CONFIG_AT("interfaces", i, ".mtu"),
+			     "must be at least %u for IPv6, not %u", IP6_MTU_MIN, in->mtu);
 		nb_devices += is_first_of_device(cfg, i);
 		nb_addresses += in->nb_addresses;
 	}
@@ -187,6 +230,32 @@ static int by_prefix_len(const void *a, const void *b)
 	return memcmp(x->prefix.addr.b, y->prefix.addr.b, sizeof(x->prefix.addr.b));
 }
 
+static void check_destination(struct checker *c, unsigned i)
+{
+	const struct snap_prefix *p = &c->cfg->routes[i].prefix;
+
+	if (!config_prefix_is_clean(p))
+		FAIL(c, CONFIG_AT("routes", i, ".prefix"), "has bits set beyond its length");
+	else if (is_link_local(&p->addr))
+		FAIL(c, CONFIG_AT("routes", i, ".prefix"), "is link-local: no route leads there");
+	else if (p->addr.b[0] == 0xff)
+		FAIL(c, CONFIG_AT("routes", i, ".prefix"),
+		     "is multicast, which is not routed here");
+}
+
+/* Routers speak of themselves by their link-local address, which is on every link. */
+static void check_link_local_via(struct checker *c, unsigned i)
+{
+	const struct config_route *r = &c->cfg->routes[i];
+
+	if (r->interface_name == NULL)
+		FAIL(c, CONFIG_AT("routes", i, ".via"),
+		     "is link-local: interface must say on which link");
+	else if (!has_ip6(&c->cfg->interfaces[r->interface]))
+		FAIL(c, CONFIG_AT("routes", i, ".via"),
+		     "is link-local, and interface \"%s\" has no IPv6 address", r->interface_name);
+}
+
 static void check_route(struct checker *c, unsigned i)
 {
 	const struct config *cfg = c->cfg;
@@ -194,10 +263,7 @@ static void check_route(struct checker *c, unsigned i)
 	unsigned from = 0, end = cfg->nb_interfaces;
 	const char *why = unusable(&r->via);
 
-	if (r->prefix.len < 96 || (r->prefix.len > 96 && !ip_addr_is_v4(&r->prefix.addr)))
-		FAIL(c, CONFIG_AT("routes", i, ".prefix"), "IPv6 is not supported yet");
-	else if (!config_prefix_is_clean(&r->prefix))
-		FAIL(c, CONFIG_AT("routes", i, ".prefix"), "has bits set beyond its length");
+	check_destination(c, i);
 	if (r->interface_name != NULL) {
 		r->interface = resolve(c, &c->interfaces, r->interface_name,
 				       CONFIG_AT("routes", i, ".interface"));
@@ -206,7 +272,12 @@ static void check_route(struct checker *c, unsigned i)
 		from = r->interface;
 		end = from + 1;
 	}
-	if (why != NULL)
+	if (snap_prefix_is_v4(&r->prefix) != ip_addr_is_v4(&r->via))
+		FAIL(c, CONFIG_AT("routes", i, ".via"), "is %s, and prefix is not",
+		     ip_addr_is_v4(&r->via) ? "IPv4" : "IPv6");
+	else if (is_link_local(&r->via))
+		check_link_local_via(c, i);
+	else if (why != NULL)
 		FAIL(c, CONFIG_AT("routes", i, ".via"), "is %s", why);
 	else if (owner_of(cfg, &r->via) != SNAP_NONE)
 		FAIL(c, CONFIG_AT("routes", i, ".via"), "is an address of this appliance");
@@ -376,6 +447,7 @@ static void check_listener(struct checker *c, unsigned i)
 	const struct config *cfg = c->cfg;
 	struct config_access_proxy *p = &cfg->proxies[i];
 	uint32_t owner = owner_of(cfg, &p->address);
+	const char *why = unusable(&p->address);
 	char addr[IP_ADDR_STRLEN];
 
 	add_name(c, &c->proxies, p->name, i, CONFIG_AT("access_proxies", i, ".name"));
@@ -384,7 +456,10 @@ static void check_listener(struct checker *c, unsigned i)
 	p->interface = resolve(c, &c->interfaces, p->interface_name,
 			       CONFIG_AT("access_proxies", i, ".interface"));
 	ip_addr_emit(&p->address, addr);
-	if (p->interface != SNAP_NONE && owner != p->interface)
+	if (why != NULL)
+		FAIL(c, CONFIG_AT("access_proxies", i, ".address"),
+		     "%s cannot be listened on: it is %s", addr, why);
+	else if (p->interface != SNAP_NONE && owner != p->interface)
 		FAIL(c, CONFIG_AT("access_proxies", i, ".address"),
 		     "%s is not an address of interface \"%s\"", addr, p->interface_name);
 	for (unsigned j = 0; j < i; j++)
@@ -448,6 +523,35 @@ static bool is_without_devices(const struct config *cfg, const struct config_pol
 		if (p->proxies[i] == SNAP_NONE || cfg->proxies[p->proxies[i]].is_client_cert)
 			return false;
 	return p->nb_proxies > 0;
+}
+
+/* Does any of the policy's access proxies listen on an address of this family? */
+static bool has_family(const struct config *cfg, const struct config_policy *p, bool is_v4)
+{
+	const unsigned nb = p->nb_proxies == 0 ? cfg->nb_proxies : p->nb_proxies;
+
+	for (unsigned i = 0; i < nb; i++) {
+		const uint32_t idx = p->nb_proxies == 0 ? i : p->proxies[i];
+		if (idx == SNAP_NONE || ip_addr_is_v4(&cfg->proxies[idx].address) == is_v4)
+			return true;
+	}
+	return nb == 0;
+}
+
+static void check_sources(struct checker *c, unsigned i)
+{
+	const struct config_policy *p = &c->cfg->policies[i];
+
+	for (unsigned j = 0; j < p->nb_sources; j++) {
+		const bool is_v4 = snap_prefix_is_v4(&p->sources[j]);
+		if (!config_prefix_is_clean(&p->sources[j]))
+			FAIL(c, config_path("policies[%u].source[%u]", i, j),
+			     "has bits set beyond its length");
+		else if (!has_family(c->cfg, p, is_v4))
+			WARN(c, config_path("policies[%u].source[%u]", i, j),
+			     "never matches: none of its access proxies has an IPv%u address",
+			     is_v4 ? 4 : 6);
+	}
 }
 
 static void check_tags(struct checker *c, unsigned i)
@@ -524,10 +628,7 @@ static void check_policy(struct checker *c, unsigned i)
 				     "interfaces");
 	if (p->proxies == NULL || p->interfaces == NULL)
 		return;
-	for (unsigned j = 0; j < p->nb_sources; j++)
-		if (!config_prefix_is_clean(&p->sources[j]))
-			FAIL(c, config_path("policies[%u].source[%u]", i, j),
-			     "has bits set beyond its length");
+	check_sources(c, i);
 	check_tags(c, i);
 	if (p->uuid[0] == '\0')
 		derive_uuid(c, p);

@@ -6,9 +6,22 @@
 #include <stdbool.h>
 #include <string.h>
 
+/*
+ * IPv4-mapped addresses are IPv4's inside; written in a document they would be a second spelling
+ * of an address, and an operator's idea of something that does not exist on a wire.
+ */
+static bool is_mapped(const char *s, size_t len)
+{
+	struct ip_addr a;
+
+	return memchr(s, ':', len) != NULL && ip_addr_parse(s, len, &a) == 0 && ip_addr_is_v4(&a);
+}
+
 int config_ip_parse(const char *s, struct ip_addr *ret)
 {
-	return ip_addr_parse(s, strlen(s), ret);
+	const size_t len = strlen(s);
+
+	return is_mapped(s, len) ? -EINVAL : ip_addr_parse(s, len, ret);
 }
 
 /* One to three digits, at most <max>. */
@@ -47,7 +60,6 @@ int config_prefix_parse(const char *s, struct snap_prefix *ret)
 		return -EINVAL;
 	memcpy(addr, s, (size_t)(slash - s));
 	addr[slash - s] = '\0';
-	/* An IPv4 address has no colon; ::ffff:192.0.2.1/120 is an IPv6 prefix. */
 	bool is_v4 = strchr(addr, ':') == NULL;
 	if (config_ip_parse(addr, &p.addr) < 0 ||
 	    parse_small(slash + 1, is_v4 ? 32 : 128, &len) < 0)
@@ -62,14 +74,6 @@ static uint8_t mask_byte(unsigned len, unsigned idx)
 	unsigned bits = len > idx * 8 ? len - idx * 8 : 0;
 
 	return bits >= 8 ? 0xff : (uint8_t)(0xff00u >> bits);
-}
-
-bool config_prefix_has(const struct snap_prefix *p, const struct ip_addr *a)
-{
-	for (unsigned i = 0; i < sizeof(a->b); i++)
-		if (((a->b[i] ^ p->addr.b[i]) & mask_byte(p->len, i)) != 0)
-			return false;
-	return true;
 }
 
 bool config_prefix_is_clean(const struct snap_prefix *p)
@@ -221,31 +225,63 @@ static bool is_host(const char *s)
 	return is_ip(s) || is_hostname(s);
 }
 
-/* Part of a host for sub-string, so a leading dot makes sense; * and ? for wildcard. */
+/* ":" and a port, at the end of a string. */
+static bool is_port_suffix(const char *s)
+{
+	unsigned port = 0;
+
+	if (s[0] != ':' || strlen(s) < 2 || strlen(s) > 6)
+		return false;
+	for (const char *p = s + 1; *p != '\0'; p++) {
+		if (*p < '0' || *p > '9')
+			return false;
+		port = port * 10 + (unsigned)(*p - '0');
+	}
+	return port > 0 && port < 65536;
+}
+
+int config_literal_parse(const char *s, struct ip_addr *ret, const char **ret_rest)
+{
+	const char *end = s[0] == '[' ? strchr(s, ']') : NULL;
+	const char *addr = end != NULL ? s + 1 : s;
+	const size_t len = end != NULL ? (size_t)(end - addr) : strlen(s);
+
+	if (memchr(addr, ':', len) == NULL || is_mapped(addr, len) ||
+	    ip_addr_parse(addr, len, ret) < 0)
+		return -EINVAL;
+	*ret_rest = end != NULL ? end + 1 : s + len;
+	return 0;
+}
+
+/*
+ * Part of a host for sub-string, so a leading dot makes sense; * and ? for wildcard. An IPv6
+ * address is always the whole host.
+ */
 static bool is_host_pattern(const char *s)
 {
+	const char *rest;
+	struct ip_addr a;
+
+	if (config_literal_parse(s, &a, &rest) == 0)
+		return rest[0] == '\0';
 	return is_host_of(s[0] == '.' ? s + 1 : s, "_*?");
 }
 
 static bool is_host_or_empty(const char *s)
 {
-	char name[64];
-	const char *colon = strrchr(s, ':');
-	unsigned port = 0;
+	char name[256];
+	const char *colon = strrchr(s, ':'), *rest;
+	struct ip_addr a;
 
 	if (s[0] == '\0' || is_host(s))
 		return true;
-	if (colon == NULL || (size_t)(colon - s) >= sizeof(name) || strlen(colon) < 2 ||
-	    strlen(colon) > 6)
+	if (config_literal_parse(s, &a, &rest) == 0)
+		return rest[0] == '\0' || is_port_suffix(rest);
+	if (colon == NULL || (size_t)(colon - s) >= sizeof(name) || !is_port_suffix(colon))
 		return false;
-	for (const char *p = colon + 1; *p != '\0'; p++) {
-		if (*p < '0' || *p > '9')
-			return false;
-		port = port * 10 + (unsigned)(*p - '0');
-	}
 	memcpy(name, s, (size_t)(colon - s));
 	name[colon - s] = '\0';
-	return port > 0 && port < 65536 && is_host(name);
+	return is_host(name) && strchr(name, ':') == NULL;
 }
 
 static bool is_serial(const char *s)
@@ -307,7 +343,8 @@ static const struct {
 	{"host", is_host, "a host name or an IP address"},
 	{"hostname", is_hostname, "a host name"},
 	{"host-pattern", is_host_pattern, "a host name, or part of one, with * and ? if wildcard"},
-	{"host-or-empty", is_host_or_empty, "a host with or without :port, or empty"},
+	{"host-or-empty", is_host_or_empty,
+	 "a host with or without :port (an IPv6 address in brackets then), or empty"},
 	{"serial", is_serial, "a serial number of 1 to 16 letters and digits"},
 	{"tenant", is_tenant, "32 hex digits, or empty"},
 	{"sha512", is_sha512, "a SHA-512 fingerprint: 64 bytes in hex"},
@@ -318,8 +355,13 @@ static const struct {
 
 const char *config_format_check(const char *format, const char *s)
 {
-	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++)
-		if (strcmp(formats[i].name, format) == 0)
-			return formats[i].is(s) ? NULL : formats[i].what;
+	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
+		if (strcmp(formats[i].name, format) != 0)
+			continue;
+		if (formats[i].is(s))
+			return NULL;
+		return is_mapped(s, strcspn(s, "/")) ? "an IPv4 address in its own notation"
+						     : formats[i].what;
+	}
 	return "of a format that is known";
 }

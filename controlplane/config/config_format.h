@@ -15,12 +15,16 @@ const char *config_format_check(const char *format, const char *s);
 
 /* The readers return 0, or -EINVAL with <ret> untouched. */
 [[nodiscard]] int config_ip_parse(const char *s, struct ip_addr *ret);
+/*
+ * An IPv6 address in brackets, as in a URL, or without when that is all of <s>; <ret_rest> is what
+ * follows the bracket.
+ */
+[[nodiscard]] int config_literal_parse(const char *s, struct ip_addr *ret, const char **ret_rest);
 /* Address with or without /length; lengths as in struct snap_prefix, a bare address has 128. */
 [[nodiscard]] int config_prefix_parse(const char *s, struct snap_prefix *ret);
 [[nodiscard]] int config_mode_parse(const char *s, mode_t *ret);
 /* Hex digits, colons between bytes allowed, exactly <len> bytes. */
 [[nodiscard]] int config_hex_parse(const char *s, uint8_t *ret, size_t len);
 
-bool config_prefix_has(const struct snap_prefix *p, const struct ip_addr *a);
 /* Are no bits set beyond the prefix length? */
 bool config_prefix_is_clean(const struct snap_prefix *p);

@@ -95,6 +95,26 @@ static struct ip_addr ip(const json_t *o, const char *key)
 	return a;
 }
 
+/*
+ * A host as requests have it: an IPv6 address in brackets and as RFC 5952 has it, so that one is
+ * one text.
+ */
+static const char *host(struct reader *r, const json_t *o, const char *key)
+{
+	const char *s = json_string_value(json_object_get(o, key)), *rest;
+	char text[IP_PORT_STRLEN + 8];
+	struct ip_addr a;
+
+	if (s == NULL || config_literal_parse(s, &a, &rest) < 0)
+		return keep(r, s);
+	ip_port_emit(&a, 0, text);
+	const size_t len = strlen(text);
+	if (strlen(rest) >= sizeof(text) - len) /* a port is five digits at most */
+		return NULL;
+	memcpy(text + len, rest, strlen(rest) + 1);
+	return keep(r, text);
+}
+
 static struct snap_prefix *prefixes(struct reader *r, const json_t *list, unsigned *ret_nb)
 {
 	struct snap_prefix *p;
@@ -223,12 +243,12 @@ static void read_vhosts(struct reader *r, const json_t *list, struct config_acce
 		const json_t *o = json_array_get(list, i);
 		struct config_vhost *h = &p->vhosts[i];
 		h->name = str(r, o, "name");
-		char *host = (char *)str(r, o, "host");
-		h->host = host;
+		char *c = (char *)host(r, o, "host");
+		h->host = c;
 		/* RFC 9110 4.2.3: hosts are compared without case; requests come lower case. */
-		for (; host != NULL && *host != '\0'; host++)
-			if (*host >= 'A' && *host <= 'Z')
-				*host = (char)(*host - 'A' + 'a');
+		for (; c != NULL && *c != '\0'; c++)
+			if (*c >= 'A' && *c <= 'Z')
+				*c = (char)(*c - 'A' + 'a');
 		h->host_type = (enum snap_host_type)word(o, "host_type",
 							 WORDS("exact", "sub-string", "wildcard"));
 		h->certificate_name = str(r, o, "certificate");
@@ -248,7 +268,7 @@ static void read_servers(struct reader *r, const json_t *list, struct config_gat
 			.status = (enum snap_server_status)word(
 				o, "status", WORDS("active", "standby", "disable")),
 			.weight = (uint8_t)num(o, "weight"),
-			.http_host = str(r, o, "http_host"),
+			.http_host = host(r, o, "http_host"),
 		};
 	}
 }

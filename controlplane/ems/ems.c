@@ -38,6 +38,7 @@ static void conn_free(struct ems_conn *c)
 	free(c->ca_pem);
 	free(c->name);
 	free(c->server);
+	free(c->host);
 	free(c->serial_number);
 	free(c->tenant_id);
 	free(c->gateway_sn);
@@ -116,6 +117,18 @@ static char *copy_pem(struct slice pem, size_t *ret_len)
 	return s;
 }
 
+/* <server> as URLs and Host have it: an IPv6 address in brackets (RFC 3986 3.2.2). */
+static char *url_host(const char *server)
+{
+	char text[IP_PORT_STRLEN];
+	struct ip_addr a;
+
+	if (ip_addr_parse(server, strlen(server), &a) < 0)
+		return strdup(server);
+	ip_port_emit(&a, 0, text);
+	return strdup(text);
+}
+
 static bool copy_config(struct ems_conn *c, const struct config *cfg, const struct config_ems *e)
 {
 	c->id = e->id;
@@ -131,6 +144,7 @@ static bool copy_config(struct ems_conn *c, const struct config *cfg, const stru
 	c->out_of_sync_s = e->out_of_sync_s;
 	c->name = strdup(e->name);
 	c->server = strdup(e->server);
+	c->host = url_host(e->server);
 	c->serial_number = strdup(e->serial_number);
 	c->tenant_id = strdup(e->tenant_id);
 	c->gateway_sn = strdup(cfg->gateway_serial);
@@ -138,9 +152,9 @@ static bool copy_config(struct ems_conn *c, const struct config *cfg, const stru
 	c->ca_pem = copy_pem(e->verifying_ca.pem, &c->ca_len);
 	c->cert_pem = copy_pem(e->client.certificate_pem, &c->cert_len);
 	c->key_pem = copy_pem(e->client.key_pem, &c->key_len);
-	return c->name != NULL && c->server != NULL && c->serial_number != NULL &&
-	       c->tenant_id != NULL && c->gateway_sn != NULL && c->vdom != NULL &&
-	       c->ca_pem != NULL && c->cert_pem != NULL && c->key_pem != NULL;
+	return c->name != NULL && c->server != NULL && c->host != NULL &&
+	       c->serial_number != NULL && c->tenant_id != NULL && c->gateway_sn != NULL &&
+	       c->vdom != NULL && c->ca_pem != NULL && c->cert_pem != NULL && c->key_pem != NULL;
 }
 
 /*

@@ -160,7 +160,7 @@ int ems_call(struct ems_conn *c, enum state_obj obj, const char *query, const ch
 	struct curl_slist *headers = NULL;
 	struct ems_answer a = {0};
 	char url[URL_MAX];
-	const int n = snprintf(url, sizeof(url), "https://%s:%u/%s%s%s", c->server, c->port,
+	const int n = snprintf(url, sizeof(url), "https://%s:%u/%s%s%s", c->host, c->port,
 			       ems_objs[obj].entry, query[0] != '\0' ? "?" : "", query);
 	const uint64_t start = loop_now_us();
 	CURLcode cc;

@@ -61,7 +61,8 @@ struct ems_conn {
 	struct cp *cp;
 	/* copies of the configuration: the document may be replaced under the thread */
 	unsigned id;
-	char *name, *server, *serial_number, *tenant_id, *gateway_sn, *vdom;
+	char *name, *server, *host /* <server> in a URL */, *serial_number, *tenant_id, *gateway_sn,
+		*vdom;
 	uint16_t port;
 	char *ca_pem, *cert_pem, *key_pem;
 	size_t ca_len, cert_len, key_len;

@@ -146,9 +146,26 @@ static int on_verify(int ok, X509_STORE_CTX *store)
 	return ems_verify_cert(SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), conn_index()), ok, store);
 }
 
+/*
+ * An address is no host_name (RFC 6066 3). libcurl knows that; libwebsockets sends what stands
+ * before the first colon of the host, of an IPv6 address "[2001".
+ */
+static void before_handshake(const SSL *ssl, int where, int)
+{
+	const struct ems_conn *c = SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), conn_index());
+	struct ip_addr a;
+
+	if ((where & SSL_CB_HANDSHAKE_START) == 0 ||
+	    ip_addr_parse(c->server, strlen(c->server), &a) < 0)
+		return;
+	/* The handshake that starts is this one's, so it may be changed. */
+	(void)SSL_set_tlsext_host_name((SSL *)(uintptr_t)ssl, NULL);
+}
+
 void ems_verify_install(SSL_CTX *ctx, struct ems_conn *c)
 {
 	SSL_CTX_set_ex_data(ctx, conn_index(), c);
 	SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION);
 	SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, on_verify);
+	SSL_CTX_set_info_callback(ctx, before_handshake);
 }

@@ -194,8 +194,8 @@ void ems_ws_connect(struct ems_conn *c)
 	const struct lws_client_connect_info info = {
 		.context = c->lws,
 		.address = c->server,
-		.host = c->server,
-		.origin = c->server,
+		.host = c->host,
+		.origin = c->host,
 		.port = c->port,
 		.path = WS_PATH,
 		.ssl_connection = LCCSCF_USE_SSL | LCCSCF_SKIP_SERVER_CERT_HOSTNAME_CHECK,

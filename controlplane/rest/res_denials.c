@@ -40,10 +40,10 @@ static bool has_mismatch(const struct denial *d)
 
 static json_t *address(const struct ip_addr *a, uint16_t port)
 {
-	char text[IP_ADDR_STRLEN];
+	char text[IP_PORT_STRLEN];
 
-	ip_addr_emit(a, text);
-	return json_sprintf(strchr(text, ':') != NULL ? "[%s]:%u" : "%s:%u", text, port);
+	ip_port_emit(a, port, text);
+	return json_string(text);
 }
 
 /* What the certificate claimed, and what EMS's record of that device said. */

@@ -43,12 +43,12 @@ static bool read_row(const struct session_row *row, struct session_row *ret)
 
 static json_t *addr(const struct ip_addr *a, uint16_t port)
 {
-	char text[IP_ADDR_STRLEN];
+	char text[IP_PORT_STRLEN];
 
 	if (port == 0)
 		return json_null();
-	ip_addr_emit(a, text);
-	return json_sprintf(strchr(text, ':') != NULL ? "[%s]:%u" : "%s:%u", text, port);
+	ip_port_emit(a, port, text);
+	return json_string(text);
 }
 
 static json_t *row_json(struct cp *cp, const struct session_row *r, uint32_t worker)

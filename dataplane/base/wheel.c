@@ -6,8 +6,8 @@
  * level l+1 slot as "now": within a level, the next event is the next set bit of a word.
  *
  * Invariants:
- *  (1) A timer with tick <= cur is on the due list, every other one in a slot after cur's digit
- *      at its level.
+ *  (1) A timer with tick <= cur is on the due list or the spill list, every other one in a slot
+ *      after cur's digit at its level, or on the spill list.
  *  (2) occupied[l] has bit s set exactly when slots[l][s] is not empty.
  */
 
@@ -104,6 +104,28 @@ static bool next_slot(const struct wheel *w, uint64_t *ret_tick, unsigned *ret_l
 	return false;
 }
 
+/* At most <max> timers from where they wait to where they belong now. */
+static void drain_spill(struct wheel *w, uint32_t max)
+{
+	struct wheel_timer *t;
+
+	while ((t = w->spill) != NULL && max-- > 0) {
+		w->spill = t->next;
+		if (t->next != NULL)
+			t->next->pprev = &w->spill;
+		place(w, t);
+	}
+}
+
+/* The list of a high slot is moved, however long it is; the first of it are placed now. */
+static void spill(struct wheel *w, struct wheel_timer *t)
+{
+	drain_spill(w, UINT32_MAX); /* an earlier one: its minute is over */
+	w->spill = t;
+	t->pprev = &w->spill;
+	drain_spill(w, WHEEL_SPILL_STEP);
+}
+
 static void advance(struct wheel *w, uint64_t target)
 {
 	while (w->cur < target) {
@@ -119,6 +141,10 @@ static void advance(struct wheel *w, uint64_t target)
 
 		w->slots[level][slot] = NULL;
 		w->occupied[level] &= ~(UINT64_C(1) << slot);
+		if (level >= WHEEL_SPILL_LEVEL) {
+			spill(w, t);
+			continue;
+		}
 		while (t != NULL) {
 			struct wheel_timer *next = t->next;
 
@@ -130,6 +156,7 @@ static void advance(struct wheel *w, uint64_t target)
 
 struct wheel_timer *wheel_pop(struct wheel *w, uint64_t now_us)
 {
+	drain_spill(w, WHEEL_SPILL_STEP);
 	if (w->due == NULL)
 		advance(w, now_us >> WHEEL_TICK_SHIFT);
 	struct wheel_timer *t = w->due;
@@ -144,7 +171,7 @@ uint64_t wheel_next_us(const struct wheel *w)
 	uint64_t tick;
 	unsigned level, slot;
 
-	if (w->due != NULL)
+	if (w->due != NULL || w->spill != NULL)
 		return w->cur << WHEEL_TICK_SHIFT;
 	if (!next_slot(w, &tick, &level, &slot))
 		return UINT64_MAX;

@@ -6,7 +6,9 @@
  * out what is due, one timer at a time, and the owner finds itself by container_of.
  *
  * Timers never fire early; they fire late by at most one tick (256 us) plus the caller's own
- * lateness. Time is an argument in microseconds, from any origin, and must not run backwards.
+ * lateness. One that was armed more than a minute ahead together with more than WHEEL_SPILL_STEP
+ * others is late by up to as many calls of wheel_pop() as it takes to look at those, so that no
+ * call takes long because a million timers come near at once. Time is an argument in microseconds, from any origin, and must not run backwards.
  * One thread owns a wheel and its timers.
  */
 
@@ -20,7 +22,9 @@
 #define WHEEL_TICK_SHIFT 8 /* one tick is 256 us */
 #define WHEEL_BITS 6
 #define WHEEL_SLOTS (1u << WHEEL_BITS)
-#define WHEEL_LEVELS 8 /* 48 bits of ticks, of which a timer uses 44 */
+#define WHEEL_LEVELS 8      /* 48 bits of ticks, of which a timer uses 44 */
+#define WHEEL_SPILL_LEVEL 3 /* whose slots are 67 s */
+#define WHEEL_SPILL_STEP 1024u
 #define WHEEL_TICK_MAX ((UINT64_C(1) << 44) - 1)
 
 struct wheel_timer {
@@ -36,6 +40,7 @@ static_assert(sizeof(struct wheel_timer) == 24, "a connection has several");
 struct wheel {
 	uint64_t cur; /* every timer with tick <= cur is on the due list */
 	struct wheel_timer *due;
+	struct wheel_timer *spill; /* of a high slot that has begun, to be placed anew */
 	uint32_t nb_armed;
 	uint64_t occupied[WHEEL_LEVELS];
 	struct wheel_timer *slots[WHEEL_LEVELS][WHEEL_SLOTS];

@@ -103,8 +103,8 @@ uint16_t h1_refusal_status(enum outcome o);
 [[nodiscard]] int h1_normalize_path(struct slice path, char *buf, size_t cap, size_t *ret_len);
 
 /*
- * Host as it is compared: lower case, port cut off, one trailing dot removed, brackets of an
- * IPv6 literal kept. -EBADMSG when it is no host.
+ * Host as it is compared: lower case, port cut off, one trailing dot removed; an IPv6 address as
+ * RFC 5952 has it, in its brackets. -EBADMSG when it is no host.
  */
 [[nodiscard]] int h1_normalize_host(struct slice host, char *buf, size_t cap, size_t *ret_len);
 

@@ -5,12 +5,15 @@
  * matched against the configuration is what the real server gets.
  */
 
+#include "common/base/ids.h"
 #include "http/h1_priv.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 #define MAX_HOST 253u /* RFC 1035 2.3.4, as text */
 #define MAX_PORT_DIGITS 5u
+#define MAX_LITERAL (IP_ADDR_STRLEN + 10) /* with brackets, and "::ffff:" */
 
 static void split_query(struct h1_head *head, struct slice rest)
 {
@@ -187,20 +190,13 @@ int h1_normalize_path(struct slice path, char *buf, size_t cap, size_t *ret_len)
 	return 0;
 }
 
-/* An IPv6 address in brackets: its characters only, the address is compared as text. */
-static bool is_ip_literal(struct slice s)
+/* An IPv6 address in brackets (RFC 3986 3.2.2); no zone, and none of the formats of the future. */
+static bool is_ip_literal(struct slice s, struct ip_addr *ret)
 {
-	unsigned colons = 0;
-
-	if (s.len < 4 || s.len > 47 || s.ptr[0] != '[' || s.ptr[s.len - 1] != ']')
+	if (s.len < 4 || s.ptr[0] != '[' || s.ptr[s.len - 1] != ']' ||
+	    memchr(s.ptr, ':', s.len) == NULL)
 		return false;
-	for (size_t i = 1; i < s.len - 1; i++) {
-		if (s.ptr[i] == ':')
-			colons++;
-		else if (!h1_has_class(s.ptr[i], H1_C_HEX) && s.ptr[i] != '.')
-			return false;
-	}
-	return colons >= 2;
+	return ip_addr_parse((const char *)s.ptr + 1, s.len - 2, ret) == 0;
 }
 
 /* Labels of letters, digits, '-' and '_', none empty, none longer than 63. */
@@ -249,6 +245,7 @@ int h1_host_split(struct slice host, struct slice *ret_name, struct slice *ret_p
 {
 	struct slice name = {host.ptr, name_len(host)};
 	struct slice port = slice_skip(host, name.len);
+	struct ip_addr literal;
 
 	if (port.len > 0) {
 		if (port.ptr[0] != ':' || !is_port(slice_skip(port, 1)))
@@ -256,7 +253,7 @@ int h1_host_split(struct slice host, struct slice *ret_name, struct slice *ret_p
 		port = slice_skip(port, 1);
 	}
 	if (name.len > 0 && name.ptr[0] == '[') {
-		if (!is_ip_literal(name))
+		if (!is_ip_literal(name, &literal))
 			return -EBADMSG;
 	} else {
 		if (name.len > 1 && name.ptr[name.len - 1] == '.')
@@ -269,12 +266,30 @@ int h1_host_split(struct slice host, struct slice *ret_name, struct slice *ret_p
 	return 0;
 }
 
+/*
+ * One address has many spellings, RFC 5952 has one. An IPv4-mapped address stays one: whoever
+ * writes it means another host than that of the IPv4 address.
+ */
+static size_t emit_literal(const struct ip_addr *a, char ret[static MAX_LITERAL])
+{
+	char text[IP_ADDR_STRLEN];
+	int n;
+
+	ip_addr_emit(a, text);
+	n = snprintf(ret, MAX_LITERAL, ip_addr_is_v4(a) ? "[::ffff:%s]" : "[%s]", text);
+	return n < 0 || (size_t)n >= MAX_LITERAL ? 0 : (size_t)n;
+}
+
 int h1_normalize_host(struct slice host, char *buf, size_t cap, size_t *ret_len)
 {
+	char text[MAX_LITERAL];
 	struct slice name, port;
+	struct ip_addr literal;
 
 	if (h1_host_split(host, &name, &port) < 0)
 		return -EBADMSG;
+	if (is_ip_literal(name, &literal))
+		name = slice_of(text, emit_literal(&literal, text));
 	if (name.len > cap)
 		return -ENOSPC;
 	for (size_t i = 0; i < name.len; i++)

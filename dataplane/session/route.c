@@ -118,25 +118,39 @@ struct candidates {
 	struct tls_service *tls;
 };
 
+/*
+ * The name of a real server to ask for and to verify, which is not the client's to choose. As
+ * certificates have it: http_host without its port, an address without brackets. Into <buf> when
+ * it has to be made.
+ */
+static struct slice tls_name_of(const struct candidates *c, const struct snap_real_server *rs,
+				char buf[static SESSION_NAME_MAX])
+{
+	const struct snap_view *v = &c->sw->view;
+	const struct slice name = snap_str(v, c->gw->server_name);
+	const struct slice host = snap_str(v, rs->http_host);
+	char address[IP_ADDR_STRLEN];
+	size_t len;
+
+	if (name.len > 0)
+		return name;
+	if (host.len > 0 && h1_normalize_host(host, buf, SESSION_NAME_MAX, &len) == 0)
+		return buf[0] == '[' ? slice_of(buf + 1, len - 2) : slice_of(buf, len);
+	ip_addr_emit(&rs->address, address);
+	len = strlen(address);
+	memcpy(buf, address, len);
+	return slice_of(buf, len);
+}
+
 static struct upstream_server *server_of(const struct candidates *c,
 					 const struct snap_real_server *rs)
 {
-	const struct snap_view *v = &c->sw->view;
-	struct slice name = snap_str(v, c->gw->server_name);
-	char address[IP_ADDR_STRLEN];
-
-	/* The name to ask for and to verify; not the client's to choose. */
-	if (name.len == 0)
-		name = snap_str(v, rs->http_host);
-	if (name.len == 0) {
-		ip_addr_emit(&rs->address, address);
-		name = slice_str(address);
-	}
+	char buf[SESSION_NAME_MAX];
 	const struct upstream_key key = {
 		.address = rs->address,
 		.port = rs->port,
 		.tls = c->tls,
-		.tls_name = c->tls == NULL ? SLICE_EMPTY : name,
+		.tls_name = c->tls == NULL ? SLICE_EMPTY : tls_name_of(c, rs, buf),
 	};
 
 	return upstream_server_get(c->sw->upstream, &key);

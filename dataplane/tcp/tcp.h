@@ -57,13 +57,19 @@ enum tcp_congestion {
 	TCP_CONGESTION_NEWRENO,
 };
 
+enum tcp_ecn {
+	TCP_ECN_ACCEPT, /* when the peer asks */
+	TCP_ECN_ASK,    /* and ask ourselves */
+	TCP_ECN_OFF,
+};
+
 struct tcp_params {
 	struct rte_mempool *pool; /* for emitted segments; single consumer */
 	uint32_t max_conns;       /* pool of connections, allocated at once */
 	/*
-	 * Connections that may have bytes under way (sent and unacknowledged, to be sent, or received
-	 * out of order) at the same time; 0: an eighth of max_conns, 512 at least. Others wait as
-	 * they do for a buffer.
+	 * Connections that may have bytes under way (sent and unacknowledged, to be sent, or
+	 * received out of order) at the same time; 0: an eighth of max_conns, 512 at least.
+	 * Others wait as they do for a buffer.
 	 */
 	uint32_t max_flights;
 	uint32_t max_listeners; /* at most 256 */
@@ -71,6 +77,7 @@ struct tcp_params {
 	uint32_t snd_buf;       /* bytes, upper bound of unacknowledged + unsent per connection */
 	uint16_t mss;           /* MTU - 40; IPv6 takes 20 off */
 	enum tcp_congestion congestion;
+	enum tcp_ecn ecn;      /* RFC 3168 */
 	bool tx_cksum_offload; /* leave TCP and IPv4 checksums to the port (sets ol_flags, lens) */
 	/*
 	 * The port cuts long packets (RTE_MBUF_F_TX_TCP_SEG): IP packets of up to <tso_max> bytes,
@@ -136,6 +143,9 @@ int tcp_unlisten(struct tcp_stack *st, const struct ip_addr *addr, uint16_t port
 
 /* Packets in: takes ownership of <m> in every case. */
 void tcp_input(struct tcp_stack *st, struct rte_mbuf *m, uint64_t now_us);
+/* The same for <nb> of them, which is cheaper: the memory of one is fetched beside the others'. */
+void tcp_input_burst(struct tcp_stack *st, struct rte_mbuf *const *pkts, uint16_t nb,
+		     uint64_t now_us);
 /*
  * An ICMP error (RFC 5927) that quotes <tuple> and <seq>, already length-checked. <mtu> is 0, or
  * the next-hop MTU of a "fragmentation needed". Ignored unless <seq> is in the send window.
@@ -209,5 +219,9 @@ uint32_t tcp_stack_nb_conns(const struct tcp_stack *st);
 uint32_t tcp_stack_nb_time_wait(const struct tcp_stack *st);
 /* Passive ones whose handshake is not complete. */
 uint32_t tcp_stack_nb_half_open(const struct tcp_stack *st);
+/* Connections that have bytes under way, or a history that is kept until its place is wanted. */
+uint32_t tcp_stack_nb_flights(const struct tcp_stack *st);
+/* All memory that tcp_stack_new() took, mbufs apart: it never takes more. */
+size_t tcp_stack_bytes(const struct tcp_stack *st);
 /* mbufs held by receive and send queues, for leak checks. */
 uint32_t tcp_stack_nb_mbufs(const struct tcp_stack *st);

@@ -163,6 +163,7 @@ bool tcp_ack_input(struct tcp_conn *c, const struct tcp_segin *s, uint64_t now_u
 	if (a.has_rtt)
 		tcp_rtt_sample(c, a.rtt_us, now_us);
 	tcp_recovery_on_ack(c, s, &a, is_dup, now_us);
+	tcp_ecn_ack_input(c, s, a.delivered, now_us);
 	tell_owner(c, a.cum);
 	if (c->f->snd_next != NULL || c->f->nb_lost_pending > 0)
 		tcp_conn_want_output(c);

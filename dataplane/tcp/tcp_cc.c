@@ -26,6 +26,12 @@ static uint32_t newreno_on_loss(struct tcp_conn *c, uint64_t)
 	return RTE_MAX(c->cwnd / 2, 2 * c->mss);
 }
 
+/* RFC 8511 3.1 */
+static uint32_t newreno_on_mark(struct tcp_conn *c, uint64_t)
+{
+	return RTE_MAX(c->cwnd / 5 * 4, 2 * c->mss);
+}
+
 static void newreno_on_rto(struct tcp_conn *)
 {
 }
@@ -35,5 +41,6 @@ const struct tcp_cc_ops tcp_cc_newreno = {
 	.init = newreno_init,
 	.on_ack = newreno_on_ack,
 	.on_loss = newreno_on_loss,
+	.on_mark = newreno_on_mark,
 	.on_rto = newreno_on_rto,
 };

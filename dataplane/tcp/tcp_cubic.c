@@ -12,6 +12,7 @@
 
 #define CUBIC_C 0.4
 #define CUBIC_BETA 0.7
+#define CUBIC_BETA_MARK 0.85 /* RFC 8511 4.1 */
 #define CUBIC_ALPHA (3.0 * (1.0 - CUBIC_BETA) / (1.0 + CUBIC_BETA))
 
 static void cubic_init(struct tcp_conn *c)
@@ -63,7 +64,7 @@ static void cubic_on_ack(struct tcp_conn *c, uint32_t acked, uint64_t now_us)
 	c->cwnd = next > TCP_MAX_CWND ? TCP_MAX_CWND : (uint32_t)next;
 }
 
-static uint32_t cubic_on_loss(struct tcp_conn *c, uint64_t)
+static uint32_t shrink(struct tcp_conn *c, double beta)
 {
 	struct tcp_cubic *q = &c->f->cubic;
 	const double cwnd = (double)c->cwnd / c->mss;
@@ -71,7 +72,17 @@ static uint32_t cubic_on_loss(struct tcp_conn *c, uint64_t)
 	/* RFC 9438 4.7, fast convergence: a shrinking share is given up sooner. */
 	q->w_max = cwnd < q->w_max ? cwnd * (1.0 + CUBIC_BETA) / 2.0 : cwnd;
 	q->epoch_us = 0;
-	return RTE_MAX((uint32_t)(c->cwnd * CUBIC_BETA), 2 * c->mss);
+	return RTE_MAX((uint32_t)(c->cwnd * beta), 2 * c->mss);
+}
+
+static uint32_t cubic_on_loss(struct tcp_conn *c, uint64_t)
+{
+	return shrink(c, CUBIC_BETA);
+}
+
+static uint32_t cubic_on_mark(struct tcp_conn *c, uint64_t)
+{
+	return shrink(c, CUBIC_BETA_MARK);
 }
 
 static void cubic_on_rto(struct tcp_conn *c)
@@ -84,5 +95,6 @@ const struct tcp_cc_ops tcp_cc_cubic = {
 	.init = cubic_init,
 	.on_ack = cubic_on_ack,
 	.on_loss = cubic_on_loss,
+	.on_mark = cubic_on_mark,
 	.on_rto = cubic_on_rto,
 };

@@ -11,10 +11,11 @@
 #include <string.h>
 
 /* RFC 6864 4.1: an atomic datagram (DF, not a fragment) needs no identification. */
-static void put_ip4(void *at, const struct tcp_tuple *t, uint32_t total)
+static void put_ip4(void *at, const struct tcp_tuple *t, uint32_t total, uint8_t ecn)
 {
 	*(struct rte_ipv4_hdr *)at = (struct rte_ipv4_hdr){
 		.version_ihl = 0x45,
+		.type_of_service = ecn,
 		.total_length = rte_cpu_to_be_16((uint16_t)total),
 		.fragment_offset = RTE_BE16(RTE_IPV4_HDR_DF_FLAG),
 		.time_to_live = TCP_HOP_LIMIT,
@@ -24,12 +25,13 @@ static void put_ip4(void *at, const struct tcp_tuple *t, uint32_t total)
 	};
 }
 
-static void put_ip6(void *at, const struct tcp_tuple *t, uint32_t total)
+static void put_ip6(void *at, const struct tcp_tuple *t, uint32_t total, uint8_t ecn)
 {
 	struct rte_ipv6_hdr *ip = at;
 
 	*ip = (struct rte_ipv6_hdr){
-		.vtc_flow = RTE_BE32(UINT32_C(6) << 28),
+		.vtc_flow = rte_cpu_to_be_32(UINT32_C(6) << 28 | (uint32_t)ecn
+									 << RTE_IPV6_HDR_TC_SHIFT),
 		.payload_len = rte_cpu_to_be_16((uint16_t)(total - TCP_IP6_HDR_LEN)),
 		.proto = IPPROTO_TCP,
 		.hop_limits = TCP_HOP_LIMIT,
@@ -79,9 +81,9 @@ void tcp_emit_headers(const struct tcp_stack *st, const struct tcp_tuple *t, str
 	struct rte_tcp_hdr *th = (void *)(at + ip_len);
 
 	if (is_v4)
-		put_ip4(at, t, m->pkt_len);
+		put_ip4(at, t, m->pkt_len, h->ecn);
 	else
-		put_ip6(at, t, m->pkt_len);
+		put_ip6(at, t, m->pkt_len, h->ecn);
 	*th = (struct rte_tcp_hdr){
 		.src_port = rte_cpu_to_be_16(t->local_port),
 		.dst_port = rte_cpu_to_be_16(t->remote_port),

@@ -12,7 +12,6 @@
 #include "tcp/tcp_priv.h"
 
 #include <errno.h>
-#include <stdlib.h>
 
 #define FLIGHTS_MIN 512u
 #define SWEEP 64u
@@ -26,7 +25,7 @@ int tcp_flights_init(struct tcp_stack *st)
 	if (n == 0)
 		n = RTE_MAX(st->p.max_conns / TCP_FLIGHT_SHARE, FLIGHTS_MIN);
 	n = RTE_MIN(n, st->p.max_conns);
-	st->flights = calloc(n, sizeof(*st->flights));
+	st->flights = tcp_array_new(n, sizeof(*st->flights));
 	if (st->flights == NULL)
 		return -ENOMEM;
 	st->nb_flights = n;
@@ -69,6 +68,7 @@ bool tcp_flight_need(struct tcp_conn *c)
 		return false;
 	}
 	st->free_flights = f->next_free;
+	st->nb_flights_used++;
 	*f = (struct tcp_flight){
 		.c = c,
 		.t_rtx.kind = TCP_T_RTX,
@@ -93,10 +93,16 @@ void tcp_flight_drop(struct tcp_conn *c)
 	wheel_cancel(&st->wheel, &f->t_rtx);
 	if (c->rtx_mode != TCP_RTX_SYN)
 		c->rtx_mode = TCP_RTX_NONE;
+	st->nb_flights_used--;
 	f->c = NULL;
 	f->next_free = st->free_flights;
 	st->free_flights = f;
 	c->f = (struct tcp_flight *)(uintptr_t)&tcp_no_flight;
+}
+
+uint32_t tcp_stack_nb_flights(const struct tcp_stack *st)
+{
+	return st->nb_flights_used;
 }
 
 void tcp_flight_settle(struct tcp_conn *c)

@@ -28,6 +28,8 @@
 /* RFC 7323 5.5: a timestamp older than that says nothing. */
 #define PAWS_IDLE_S (24u * 86400)
 
+#define INPUT_BURST 32
+
 /* ---- parsing ---- */
 
 static bool is_flags_sane(uint8_t flags)
@@ -71,6 +73,7 @@ static uint32_t parse_ip4(struct tcp_segin *s, uint32_t *ret_total)
 	const struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(s->m, const struct rte_ipv4_hdr *);
 	const uint32_t ip_len = (uint32_t)(ip->version_ihl & 15) * 4;
 
+	s->ecn = ip->type_of_service & RTE_IPV4_HDR_ECN_MASK;
 	s->tuple.local = ip_addr_from_v4(ip->dst_addr);
 	s->tuple.remote = ip_addr_from_v4(ip->src_addr);
 	*ret_total = rte_be_to_cpu_16(ip->total_length);
@@ -84,6 +87,8 @@ static uint32_t parse_ip6(struct tcp_segin *s, uint32_t *ret_total)
 
 	if (s->m->data_len < TCP_IP6_HDR_LEN)
 		return 0;
+	s->ecn = (uint8_t)(rte_be_to_cpu_32(ip->vtc_flow) >> RTE_IPV6_HDR_TC_SHIFT) &
+		 RTE_IPV6_HDR_ECN_MASK >> RTE_IPV6_HDR_TC_SHIFT;
 	memcpy(s->tuple.local.b, ip->dst_addr, sizeof(s->tuple.local.b));
 	memcpy(s->tuple.remote.b, ip->src_addr, sizeof(s->tuple.remote.b));
 	*ret_total = TCP_IP6_HDR_LEN + rte_be_to_cpu_16(ip->payload_len);
@@ -103,7 +108,7 @@ static bool parse_header(struct tcp_segin *s, uint32_t ip_len, uint32_t total)
 	if (th_len < TCP_HDR_LEN || ip_len + th_len > total || ip_len + th_len > s->m->data_len ||
 	    th->src_port == 0 || th->dst_port == 0)
 		return false;
-	s->flags = th->tcp_flags & (TCP_FIN | TCP_SYN | TCP_RST | TCP_PSH | TCP_ACK | TCP_URG);
+	s->flags = th->tcp_flags;
 	s->tuple.local_port = rte_be_to_cpu_16(th->dst_port);
 	s->tuple.remote_port = rte_be_to_cpu_16(th->src_port);
 	s->seq = rte_be_to_cpu_32(th->sent_seq);
@@ -155,10 +160,11 @@ static struct tcp_conn *accept_cookie(struct tcp_stack *st, struct tcp_segin *s,
 				      const struct tcp_listener *l, uint64_t now_us)
 {
 	struct tcp_opts syn;
+	bool has_ecn;
 
 	if (now_us > st->cookie_until_us)
 		return NULL;
-	if (!tcp_syncookie_check(st, s, now_us, &syn)) {
+	if (!tcp_syncookie_check(st, s, now_us, &syn, &has_ecn)) {
 		tcp_count(st, OUTCOME_TCP_SYN_COOKIE_BAD);
 		return NULL;
 	}
@@ -178,6 +184,8 @@ static struct tcp_conn *accept_cookie(struct tcp_stack *st, struct tcp_segin *s,
 	c->ts_off = tcp_ts_offset(st, &s->tuple);
 	c->rcv_wscale = st->rcv_wscale;
 	tcp_apply_syn_opts(c, &syn, now_us);
+	if (has_ecn)
+		c->flags |= TCP_F_ECN;
 	c->snd_wl1 = s->seq - 1; /* any window is news */
 	tcp_conn_established(c, now_us);
 	return c;
@@ -370,6 +378,7 @@ static void text_input(struct tcp_conn *c, struct tcp_segin *s, uint64_t now_us)
 		tcp_conn_die(c, -ECONNRESET);
 		return;
 	}
+	tcp_ecn_text_input(c, s);
 	tcp_rcv_text(c, s, now_us);
 	if (c->flags & TCP_F_FIN_RCVD)
 		fin_input(c, now_us);
@@ -429,22 +438,59 @@ static void conn_input(struct tcp_conn *c, struct tcp_segin *s, uint64_t now_us)
 	text_input(c, s, now_us);
 }
 
-void tcp_input(struct tcp_stack *st, struct rte_mbuf *m, uint64_t now_us)
+static void seg_input(struct tcp_stack *st, struct tcp_segin *s, uint64_t now_us)
 {
-	struct tcp_segin s = {.m = m};
+	const uint32_t id = tcp_table_find(st, &s->tuple, s->hash);
 	uint32_t min_iss = 0;
 
-	st->now_us = now_us;
-	tcp_count(st, OUTCOME_TCP_SEGS_IN);
-	if (parse(st, &s)) {
-		const uint32_t id = tcp_table_find(st, &s.tuple, s.hash);
+	if (id == 0 || (id >= st->tw_base && tcp_tw_input(st, id, s, now_us, &min_iss)))
+		listen_input(st, s, min_iss, now_us);
+	else if (id < st->tw_base && st->conns[id - 1].state == TCP_S_SYN_SENT)
+		tcp_syn_sent_input(&st->conns[id - 1], s, now_us);
+	else if (id < st->tw_base)
+		conn_input(&st->conns[id - 1], s, now_us);
+}
 
-		if (id == 0 || (id >= st->tw_base && tcp_tw_input(st, id, &s, now_us, &min_iss)))
-			listen_input(st, &s, min_iss, now_us);
-		else if (id < st->tw_base && st->conns[id - 1].state == TCP_S_SYN_SENT)
-			tcp_syn_sent_input(&st->conns[id - 1], &s, now_us);
-		else if (id < st->tw_base)
-			conn_input(&st->conns[id - 1], &s, now_us);
+void tcp_input(struct tcp_stack *st, struct rte_mbuf *m, uint64_t now_us)
+{
+	tcp_input_burst(st, &m, 1, now_us);
+}
+
+/*
+ * Three passes over at most INPUT_BURST packets, so that the cache misses of one run beside those
+ * of the others: the bucket is asked for, then what the bucket points to, then the work is done.
+ */
+static void input_some(struct tcp_stack *st, struct rte_mbuf *const *pkts, uint16_t nb,
+		       uint64_t now_us)
+{
+	struct tcp_segin segs[INPUT_BURST];
+	uint16_t n = 0;
+
+	for (uint16_t i = 0; i < nb; i++) {
+		struct tcp_segin *s = &segs[n];
+
+		s->m = pkts[i];
+		s->opts = (struct tcp_opts){0};
+		if (parse(st, s)) {
+			tcp_table_prefetch_bucket(st, s->hash);
+			n++;
+		} else {
+			rte_pktmbuf_free(s->m);
+		}
 	}
-	rte_pktmbuf_free(s.m);
+	for (uint16_t i = 0; n > 1 && i < n; i++)
+		tcp_table_prefetch_entry(st, segs[i].hash);
+	for (uint16_t i = 0; i < n; i++) {
+		seg_input(st, &segs[i], now_us);
+		rte_pktmbuf_free(segs[i].m);
+	}
+}
+
+void tcp_input_burst(struct tcp_stack *st, struct rte_mbuf *const *pkts, uint16_t nb,
+		     uint64_t now_us)
+{
+	st->now_us = now_us;
+	st->counters[OUTCOME_TCP_SEGS_IN] += nb;
+	for (uint16_t i = 0; i < nb; i += INPUT_BURST)
+		input_some(st, pkts + i, (uint16_t)RTE_MIN(nb - i, INPUT_BURST), now_us);
 }

@@ -66,9 +66,11 @@ static void fill_sacks(struct tcp_conn *c, struct tcp_opts *o)
 }
 
 /* Everything that leaves a synchronized connection passes here: it acknowledges. */
-static void emit(struct tcp_conn *c, struct rte_mbuf *m, uint32_t seq, uint8_t flags,
+static void emit(struct tcp_conn *c, struct rte_mbuf *m, uint32_t seq, uint8_t flags, uint8_t ecn,
 		 struct tcp_opts *o, uint64_t now_us)
 {
+	if (c->flags & TCP_F_ECE)
+		flags |= TCP_ECE;
 	if (c->flags & TCP_F_TS) {
 		o->flags |= TCP_OPT_F_TS;
 		o->tsval = tcp_ts_clock(now_us) + c->ts_off;
@@ -80,6 +82,7 @@ static void emit(struct tcp_conn *c, struct rte_mbuf *m, uint32_t seq, uint8_t f
 				 .ack = c->rcv_nxt,
 				 .wnd = select_wnd(c),
 				 .flags = flags | TCP_ACK,
+				 .ecn = ecn,
 				 .opts = o,
 			 });
 	c->rcv_acked = c->rcv_nxt;
@@ -111,7 +114,7 @@ static void send_ack(struct tcp_conn *c, struct out *out, uint32_t seq, uint64_t
 		return;
 	if (c->flags & TCP_F_SACK)
 		fill_sacks(c, &o);
-	emit(c, m, seq, 0, &o, now_us);
+	emit(c, m, seq, 0, 0, &o, now_us);
 	out->pkts[out->nb++] = m;
 }
 
@@ -137,6 +140,7 @@ static void send_syn(struct tcp_conn *c, struct out *out, uint64_t now_us)
 		o.tsval = tcp_ts_clock(now_us) + c->ts_off;
 		o.tsecr = is_reply ? c->ts_recent : 0;
 	}
+	const uint8_t ecn = tcp_ecn_syn_flags(c);
 	/* The window of a SYN is never scaled, RFC 7323 2.2. */
 	const uint16_t wnd = (uint16_t)RTE_MIN(c->rcv_limit, UINT16_MAX);
 
@@ -145,7 +149,7 @@ static void send_syn(struct tcp_conn *c, struct out *out, uint64_t now_us)
 				 .seq = c->snd_una,
 				 .ack = is_reply ? c->rcv_nxt : 0,
 				 .wnd = wnd,
-				 .flags = is_reply ? TCP_SYN | TCP_ACK : TCP_SYN,
+				 .flags = ecn | (is_reply ? TCP_SYN | TCP_ACK : TCP_SYN),
 				 .opts = &o,
 			 });
 	if (is_reply) {
@@ -179,7 +183,7 @@ static bool send_seg(struct tcp_conn *c, struct tcp_seg *g, struct out *out, uin
 {
 	struct rte_mbuf *m = g->m;
 	struct tcp_opts o = {0};
-	uint8_t flags = 0;
+	uint8_t flags = 0, ecn = 0;
 
 	if (rte_mbuf_refcnt_read(m) > 1) {
 		m = copy_seg(c, g, out);
@@ -197,7 +201,11 @@ static bool send_seg(struct tcp_conn *c, struct tcp_seg *g, struct out *out, uin
 		flags |= TCP_FIN;
 	if (g->next == NULL && g->len > 0)
 		flags |= TCP_PSH;
-	emit(c, m, g->seq, flags, &o, now_us);
+	if ((c->flags & TCP_F_ECN) && g->len > 0 && !(g->flags & TCP_SEG_F_SENT)) {
+		ecn = TCP_IP_ECT0;
+		flags |= tcp_ecn_data_flags(c);
+	}
+	emit(c, m, g->seq, flags, ecn, &o, now_us);
 	out->pkts[out->nb++] = m;
 	return true;
 }
@@ -325,7 +333,7 @@ static bool send_run(struct tcp_conn *c, struct tcp_seg *first, uint32_t nb_max,
 		flags |= TCP_FIN;
 	if (last->next == NULL)
 		flags |= TCP_PSH;
-	emit(c, m, first->seq, flags, &o, now_us);
+	emit(c, m, first->seq, flags, c->flags & TCP_F_ECN ? TCP_IP_ECT0 : 0, &o, now_us);
 	if (nb > 1) {
 		tcp_tso_mark(m, segsz);
 		c->st->counters[OUTCOME_TCP_SEGS_OUT] += nb - 1;

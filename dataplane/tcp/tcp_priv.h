@@ -19,6 +19,12 @@
 #define TCP_PSH 0x08u
 #define TCP_ACK 0x10u
 #define TCP_URG 0x20u
+#define TCP_ECE 0x40u
+#define TCP_CWR 0x80u
+
+/* The ECN field of either IP header, RFC 3168 5. */
+#define TCP_IP_ECT0 2u
+#define TCP_IP_CE 3u
 
 #define TCP_IP4_HDR_LEN 20u
 #define TCP_IP6_HDR_LEN 40u
@@ -90,6 +96,7 @@ struct tcp_segin {
 	uint32_t hdr_len; /* IP and TCP header, what to strip */
 	uint16_t wnd;     /* as on the wire */
 	uint8_t flags;
+	uint8_t ecn; /* of the IP header */
 	struct tcp_opts opts;
 };
 
@@ -161,6 +168,8 @@ struct tcp_cc_ops {
 	void (*on_ack)(struct tcp_conn *c, uint32_t acked, uint64_t now_us);
 	/* Loss: returns the new ssthresh. */
 	uint32_t (*on_loss)(struct tcp_conn *c, uint64_t now_us);
+	/* A mark instead of a loss, RFC 8511: the same. */
+	uint32_t (*on_mark)(struct tcp_conn *c, uint64_t now_us);
 	void (*on_rto)(struct tcp_conn *c);
 };
 
@@ -221,6 +230,8 @@ enum tcp_recovery_state {
 #define TCP_F_HALF_OPEN (1u << 27) /* counted in nb_half_open */
 #define TCP_F_DEAD (1u << 28)      /* out of the table; only the owner's close remains */
 #define TCP_F_OWNED (1u << 29)     /* connect or accept gave it out, no close yet */
+#define TCP_F_ECN (1u << 30)       /* asked for, or agreed: tcp_ecn.c */
+#define TCP_F_ECE (1u << 31)       /* ACKs say that a mark came */
 
 /*
  * What matters only while bytes are in the send queue, or wait out of order. From a pool
@@ -268,6 +279,9 @@ struct tcp_flight {
 	uint32_t tlp_end;
 	uint64_t reo_deadline_us; /* 0: none */
 	struct tcp_cubic cubic;
+	uint32_t ecn_high; /* what a mark says is news again when this is acknowledged */
+	bool ecn_reduced;  /* ecn_high is set */
+	bool ecn_cwr;      /* the next new data says CWR */
 
 	/* received out of order: by rx_next() */
 	struct rte_mbuf *ooo_head, *ooo_last; /* ooo_last: where the last one went in */
@@ -391,8 +405,8 @@ struct tcp_bucket {
 static_assert(sizeof(struct tcp_bucket) == 64, "a cache line");
 
 struct tcp_table {
-	struct tcp_bucket *buckets; /* aligned; the overflow ones follow */
-	void *raw;
+	struct tcp_bucket *buckets; /* the overflow ones follow */
+	size_t bytes;
 	uint32_t nb; /* buckets that a hash can choose */
 	uint32_t free_overflow;
 };
@@ -416,7 +430,7 @@ struct tcp_stack {
 	const struct tcp_cc_ops *cc;
 	struct tcp_flight *flights;
 	struct tcp_flight *free_flights;
-	uint32_t nb_flights, flight_hand;
+	uint32_t nb_flights, nb_flights_used, flight_hand;
 	struct tcp_tw *tws; /* index = id - tw_base */
 	uint32_t tw_base, tw_cap, nb_tw;
 	uint32_t tw_head, tw_tail, tw_free; /* index + 1 */
@@ -462,16 +476,20 @@ static inline uint32_t tcp_s(uint64_t now_us)
 	return (uint32_t)(now_us / 1000000);
 }
 
+/* ---- tcp_mem.c ---- */
+/* Zeroed, in huge pages where it is large and the kernel has them; freed by free(). */
+void *tcp_array_new(size_t nb, size_t size);
+
 /* ---- tcp_flight.c ---- */
 
 /*
  * The stack's memory for one idle connection, all in: its struct and birth, its TIME-WAIT entry,
- * its share of the table (half a bucket and a quarter of an overflow bucket) and of the flights.
+ * its share of the table (half a bucket and two sevenths of an overflow bucket) and of the flights.
  */
 #define TCP_IDLE_MAX 512u
 #define TCP_FLIGHT_SHARE 8u
 static_assert(sizeof(struct tcp_conn) + sizeof(struct tcp_birth) + sizeof(struct tcp_tw) + 64 / 2 +
-			      64 / 4 + sizeof(struct tcp_flight) / TCP_FLIGHT_SHARE <=
+			      64 * 2 / 7 + 1 + sizeof(struct tcp_flight) / TCP_FLIGHT_SHARE <=
 		      TCP_IDLE_MAX,
 	      "an idle connection has become dear");
 
@@ -531,6 +549,9 @@ void tcp_table_fini(struct tcp_table *t);
 uint32_t tcp_tuple_hash(const struct tcp_stack *st, const struct tcp_tuple *t);
 /* 0: not there. */
 uint32_t tcp_table_find(const struct tcp_stack *st, const struct tcp_tuple *t, uint32_t hash);
+/* Ask for memory that tcp_table_find() will want soon, and then for what it finds. */
+void tcp_table_prefetch_bucket(const struct tcp_stack *st, uint32_t hash);
+void tcp_table_prefetch_entry(const struct tcp_stack *st, uint32_t hash);
 void tcp_table_insert(struct tcp_stack *st, uint32_t hash, uint32_t id);
 void tcp_table_remove(struct tcp_stack *st, uint32_t hash, uint32_t id);
 static inline uint32_t tcp_conn_id(const struct tcp_conn *c)
@@ -548,7 +569,7 @@ static inline uint32_t tcp_ts_clock(uint64_t now_us)
 void tcp_syncookie_send(struct tcp_stack *st, const struct tcp_segin *s, uint64_t now_us);
 /* What the cookie in <s>->ack remembers of the SYN; false when it is none of ours. */
 bool tcp_syncookie_check(const struct tcp_stack *st, const struct tcp_segin *s, uint64_t now_us,
-			 struct tcp_opts *ret_syn);
+			 struct tcp_opts *ret_syn, bool *ret_has_ecn);
 
 /* ---- tcp_timewait.c ---- */
 void tcp_tw_add(struct tcp_stack *st, const struct tcp_tw *w, uint64_t now_us);
@@ -597,6 +618,23 @@ void tcp_recovery_on_tlp(struct tcp_conn *c, uint64_t now_us);
 void tcp_recovery_on_rto(struct tcp_conn *c, uint64_t now_us);
 void tcp_recovery_sent(struct tcp_conn *c, struct tcp_seg *g, bool is_rtx, uint64_t now_us);
 
+/* ---- tcp_ecn.c ---- */
+/* What a SYN or SYN-ACK that is about to leave says besides. */
+uint8_t tcp_ecn_syn_flags(struct tcp_conn *c);
+/* A SYN asks, and we are to agree. */
+bool tcp_ecn_is_offered(const struct tcp_stack *st, const struct tcp_segin *s);
+/* The answer to our SYN. */
+void tcp_ecn_syn_ack_input(struct tcp_conn *c, const struct tcp_segin *s);
+/* A segment with text in the window. */
+void tcp_ecn_text_input(struct tcp_conn *c, const struct tcp_segin *s);
+/* An acceptable ACK that says <delivered> bytes are new to the peer; snd_una moved already. */
+void tcp_ecn_ack_input(struct tcp_conn *c, const struct tcp_segin *s, uint32_t delivered,
+		       uint64_t now_us);
+/* The window has shrunk because of a mark within the last round trip. */
+bool tcp_ecn_is_reduced(const struct tcp_conn *c);
+/* What new data that is about to leave says besides. */
+uint8_t tcp_ecn_data_flags(struct tcp_conn *c);
+
 /* ---- tcp_timer.c ---- */
 void tcp_timer_fire(struct tcp_stack *st, struct wheel_timer *t, uint64_t now_us);
 void tcp_timer_rearm_rtx(struct tcp_conn *c, uint64_t now_us);
@@ -640,6 +678,7 @@ struct tcp_hdr_fields {
 	uint32_t seq, ack;
 	uint16_t wnd;
 	uint8_t flags;
+	uint8_t ecn; /* of the IP header */
 	const struct tcp_opts *opts;
 };
 /* IP and TCP header in front of <m>'s data, checksums included. */

@@ -101,7 +101,9 @@ static void save_for_undo(struct tcp_conn *c)
 static void enter_recovery(struct tcp_conn *c, uint32_t flight, uint64_t now_us)
 {
 	save_for_undo(c);
-	c->ssthresh = c->st->cc->on_loss(c, now_us);
+	/* Not twice in a round trip, RFC 3168 6.1.2. */
+	if (!tcp_ecn_is_reduced(c))
+		c->ssthresh = c->st->cc->on_loss(c, now_us);
 	c->f->rec = TCP_R_RECOVERY;
 	c->f->high_seq = c->snd_nxt;
 	c->f->prr_delivered = 0;

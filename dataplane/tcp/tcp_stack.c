@@ -27,9 +27,9 @@ static int alloc_tables(struct tcp_stack *st)
 	/* As many TIME-WAIT entries as connections: the side that closes first keeps them. */
 	st->tw_cap = n;
 	st->tw_base = n + 1;
-	st->conns = calloc(n, sizeof(*st->conns));
-	st->births = calloc(n, sizeof(*st->births));
-	st->tws = calloc(n, sizeof(*st->tws));
+	st->conns = tcp_array_new(n, sizeof(*st->conns));
+	st->births = tcp_array_new(n, sizeof(*st->births));
+	st->tws = tcp_array_new(n, sizeof(*st->tws));
 	if (st->conns == NULL || st->births == NULL || st->tws == NULL)
 		return -ENOMEM;
 	for (uint32_t i = n; i > 0; i--) {
@@ -243,6 +243,14 @@ uint32_t tcp_stack_nb_time_wait(const struct tcp_stack *st)
 uint32_t tcp_stack_nb_half_open(const struct tcp_stack *st)
 {
 	return st->nb_half_open;
+}
+
+size_t tcp_stack_bytes(const struct tcp_stack *st)
+{
+	const size_t n = st->p.max_conns;
+
+	return sizeof(*st) + n * (sizeof(*st->conns) + sizeof(*st->tws)) + st->table.bytes +
+	       st->nb_flights * sizeof(*st->flights);
 }
 
 uint32_t tcp_stack_nb_mbufs(const struct tcp_stack *st)

@@ -11,7 +11,7 @@
  *	+---------+--------+------------------------------------+
  *
  * and, when the SYN has timestamps, the low bits of TSval carry its other options, which come back
- * in TSecr: bits 0 to 3 the window scale (15: none), bit 4 SACK. A peer that forges those cheats
+ * in TSecr: bits 0 to 3 the window scale (15: none), bit 4 SACK, bit 5 ECN. A peer that forges those cheats
  * only itself. An epoch is 64 s; a cookie is good for the rest of its epoch and the next.
  */
 
@@ -22,10 +22,11 @@
 
 #define EPOCH_US UINT64_C(64000000)
 #define HASH_MASK 0xffffffu
-#define TS_BITS 5u
+#define TS_BITS 6u
 #define TS_MASK ((1u << TS_BITS) - 1)
 #define TS_NO_WSCALE 15u
 #define TS_SACK 0x10u
+#define TS_ECN 0x20u
 
 /* Ascending; the largest that does not exceed the peer's is remembered. */
 static const uint16_t mss_steps[8] = {536, 1024, 1220, 1360, 1400, 1440, 1452, 1460};
@@ -57,6 +58,7 @@ void tcp_syncookie_send(struct tcp_stack *st, const struct tcp_segin *s, uint64_
 	const uint16_t mss = s->opts.mss != 0 ? s->opts.mss : TCP_MIN_MSS;
 	struct tcp_opts o = {.mss = (uint16_t)tcp_mss_of(st, &s->tuple)};
 	uint32_t idx = RTE_DIM(mss_steps) - 1;
+	uint8_t flags = TCP_SYN | TCP_ACK;
 
 	while (idx > 0 && mss_steps[idx] > mss)
 		idx--;
@@ -73,6 +75,10 @@ void tcp_syncookie_send(struct tcp_stack *st, const struct tcp_segin *s, uint64_
 			bits |= TS_SACK;
 			o.flags |= TCP_OPT_F_SACK_OK;
 		}
+		if (tcp_ecn_is_offered(st, s)) {
+			bits |= TS_ECN;
+			flags |= TCP_ECE;
+		}
 		o.tsval = stamp_with(tcp_ts_clock(now_us) + tcp_ts_offset(st, &s->tuple), bits);
 		o.tsecr = s->opts.tsval;
 	}
@@ -82,7 +88,7 @@ void tcp_syncookie_send(struct tcp_stack *st, const struct tcp_segin *s, uint64_
 				    cookie_hash(st, &s->tuple, s->seq, epoch, idx),
 			     .ack = s->seq + 1,
 			     .wnd = (uint16_t)RTE_MIN(st->p.rcv_buf, TCP_INIT_RCV_WND),
-			     .flags = TCP_SYN | TCP_ACK,
+			     .flags = flags,
 			     .opts = &o,
 		     });
 	st->cookie_until_us = now_us + 2 * EPOCH_US;
@@ -90,7 +96,7 @@ void tcp_syncookie_send(struct tcp_stack *st, const struct tcp_segin *s, uint64_
 }
 
 bool tcp_syncookie_check(const struct tcp_stack *st, const struct tcp_segin *s, uint64_t now_us,
-			 struct tcp_opts *ret_syn)
+			 struct tcp_opts *ret_syn, bool *ret_has_ecn)
 {
 	const uint32_t cookie = s->ack - 1, idx = cookie >> 24 & 7;
 	const uint64_t now_epoch = now_us / EPOCH_US;
@@ -115,5 +121,6 @@ bool tcp_syncookie_check(const struct tcp_stack *st, const struct tcp_segin *s, 
 			o.flags |= TCP_OPT_F_SACK_OK;
 	}
 	*ret_syn = o;
+	*ret_has_ecn = (o.flags & TCP_OPT_F_TS) && (s->opts.tsecr & TS_ECN);
 	return true;
 }

@@ -48,6 +48,8 @@ void tcp_syn_accept(struct tcp_stack *st, struct tcp_segin *s, const struct tcp_
 	c->snd_end = c->snd_una + 1;
 	c->ts_off = tcp_ts_offset(st, &s->tuple);
 	c->rcv_wscale = st->rcv_wscale;
+	if (tcp_ecn_is_offered(st, s))
+		c->flags |= TCP_F_ECN;
 	tcp_apply_syn_opts(c, &s->opts, now_us);
 	c->snd_wnd = s->wnd;
 	c->max_snd_wnd = s->wnd;
@@ -87,13 +89,15 @@ void tcp_syn_sent_input(struct tcp_conn *c, struct tcp_segin *s, uint64_t now_us
 	tcp_apply_syn_opts(c, &s->opts, now_us);
 	take_window(c, s);
 	if (!has_ack) {
-		/* Simultaneous open, RFC 9293 3.5 figure 7. */
+		/* Simultaneous open, RFC 9293 3.5 figure 7; nobody has answered about ECN. */
+		c->flags &= ~TCP_F_ECN;
 		tcp_conn_set_state(c, TCP_S_SYN_RCVD);
 		c->flags |= TCP_F_SEND_SYN;
 		tcp_conn_want_output(c);
 		return;
 	}
 	c->snd_una = s->ack;
+	tcp_ecn_syn_ack_input(c, s);
 	if (c->rto_backoff == 0)
 		tcp_rtt_sample(c, (uint32_t)(now_us - c->last_tx_us), now_us);
 	c->flags |= TCP_F_ACK_NOW;

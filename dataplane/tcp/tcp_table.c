@@ -3,12 +3,14 @@
 /*
  * Four-tuple to connection or TIME-WAIT entry: buckets of one cache line with seven entries and a
  * chain of overflow buckets. Removing moves the chain's last entry into the hole, so a chain is
- * always dense and at most one overflow bucket per eight entries is in use: the pool of them
+ * always dense and at most one overflow bucket per seven entries is in use: the pool of them
  * cannot run dry. The hash is keyed: nobody outside can aim at one bucket.
  */
 
 #include "base/siphash.h"
 #include "tcp/tcp_priv.h"
+
+#include <rte_prefetch.h>
 
 #include <errno.h>
 #include <stdlib.h>
@@ -20,13 +22,12 @@ int tcp_table_init(struct tcp_table *t, uint32_t nb_entries)
 {
 	/* Four of seven places on average when every entry is in use. */
 	const uint32_t nb = nb_entries / 4 + 1;
-	const uint32_t nb_over = nb_entries / 8 + 2;
+	const uint32_t nb_over = nb_entries / BUCKET_ENTRIES + 1;
 
-	/* calloc: a table of a million entries costs nothing until it is used */
-	t->raw = calloc((size_t)nb + nb_over + 1, sizeof(struct tcp_bucket));
-	if (t->raw == NULL)
+	t->bytes = ((size_t)nb + nb_over) * sizeof(struct tcp_bucket);
+	t->buckets = tcp_array_new((size_t)nb + nb_over, sizeof(struct tcp_bucket));
+	if (t->buckets == NULL)
 		return -ENOMEM;
-	t->buckets = (struct tcp_bucket *)(((uintptr_t)t->raw + 63) & ~(uintptr_t)63);
 	t->nb = nb;
 	t->free_overflow = 0;
 	for (uint32_t i = nb + nb_over - 1; i >= nb; i--) {
@@ -38,8 +39,8 @@ int tcp_table_init(struct tcp_table *t, uint32_t nb_entries)
 
 void tcp_table_fini(struct tcp_table *t)
 {
-	free(t->raw);
-	t->raw = NULL;
+	free(t->buckets);
+	t->buckets = NULL;
 }
 
 uint32_t tcp_tuple_hash(const struct tcp_stack *st, const struct tcp_tuple *t)
@@ -88,6 +89,29 @@ uint32_t tcp_table_find(const struct tcp_stack *st, const struct tcp_tuple *t, u
 		if (b->more == 0)
 			return 0;
 		b = &st->table.buckets[b->more];
+	}
+}
+
+void tcp_table_prefetch_bucket(const struct tcp_stack *st, uint32_t hash)
+{
+	rte_prefetch0(&st->table.buckets[bucket_of(&st->table, hash)]);
+}
+
+void tcp_table_prefetch_entry(const struct tcp_stack *st, uint32_t hash)
+{
+	const struct tcp_bucket *b = &st->table.buckets[bucket_of(&st->table, hash)];
+
+	/* A tag that is there twice, or only in an overflow bucket, is fetched when it is wanted. */
+	for (unsigned i = 0; i < BUCKET_ENTRIES && b->id[i] != 0; i++) {
+		if (b->tag[i] != hash)
+			continue;
+		if (b->id[i] < st->tw_base) {
+			const uint8_t *c = (const void *)&st->conns[b->id[i] - 1];
+
+			for (unsigned line = 0; line < 4; line++)
+				rte_prefetch0(c + (size_t)line * 64);
+		}
+		return;
 	}
 }
 

@@ -8,6 +8,9 @@
 
 #include "tcp/tcp_priv.h"
 
+#define EXPIRE_BURST 256u
+#define EXPIRE_PAUSE_US 300u
+
 static struct tcp_tw *tw_at(struct tcp_stack *st, uint32_t n)
 {
 	return &st->tws[n - 1];
@@ -82,8 +85,16 @@ void tcp_tw_add(struct tcp_stack *st, const struct tcp_tw *w, uint64_t now_us)
 
 void tcp_tw_expire(struct tcp_stack *st, uint64_t now_us)
 {
-	while (st->tw_head != 0 && left_us(tw_at(st, st->tw_head), now_us) == 0)
+	unsigned n = 0;
+
+	while (st->tw_head != 0 && left_us(tw_at(st, st->tw_head), now_us) == 0) {
+		if (n++ == EXPIRE_BURST) {
+			/* They all closed at once: the rest of them later, packets wait. */
+			wheel_arm(&st->wheel, &st->t_tw, now_us + EXPIRE_PAUSE_US);
+			return;
+		}
 		tw_remove(st, st->tw_head);
+	}
 	rearm(st, now_us);
 }
 

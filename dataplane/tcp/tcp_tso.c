@@ -27,7 +27,7 @@ uint32_t tcp_tso_segs(const struct tcp_conn *c, const struct tcp_seg *first)
 	const uint32_t hdr_len = tcp_ip_hdr_len(&c->tuple) + TCP_HDR_LEN + TCP_OPT_MAX_LEN;
 
 	if (p->tso_max <= hdr_len || first->next == NULL || first->len != c->seg_cap ||
-	    (first->flags & TCP_SEG_F_FIN))
+	    (first->flags & TCP_SEG_F_FIN) || c->f->ecn_cwr) /* CWR belongs on one segment */
 		return 1;
 	return RTE_MIN((p->tso_max - hdr_len) / c->seg_cap, (uint32_t)p->tso_max_segs);
 }

@@ -22,24 +22,28 @@ static void on_icmp_error(struct worker *w, const struct ip_icmp_error *e, uint6
 	tcp_icmp_error(w->tcp, &tuple, e->seq, e->mtu, now_us);
 }
 
-static void input_ip(struct worker *w, uint8_t iface, struct rte_mbuf *m, uint64_t now_us)
+/* True: it is TCP's, who takes a burst at once. */
+static bool input_ip(struct worker *w, uint8_t iface, struct rte_mbuf *m, uint64_t now_us)
 {
 	struct ip_icmp_error error;
 
 	switch (ip_input(&w->ip, iface, m, now_us, &error)) {
 	case IP_V_TCP:
-		tcp_input(w->tcp, m, now_us);
-		break;
+		return true;
 	case IP_V_ICMP_ERROR:
 		on_icmp_error(w, &error, now_us);
 		break;
 	case IP_V_DONE:
 		break;
 	}
+	return false;
 }
 
 static void input(struct worker *w, struct rte_mbuf **pkts, uint16_t nb, uint64_t now_us)
 {
+	struct rte_mbuf *tcp[IO_BURST];
+	uint16_t nb_tcp = 0;
+
 	for (uint16_t i = 0; i < nb; i++) {
 		uint8_t iface;
 
@@ -48,12 +52,14 @@ static void input(struct worker *w, struct rte_mbuf **pkts, uint16_t nb, uint64_
 			arp_input(&w->arp, iface, pkts[i], now_us);
 			break;
 		case ETH_V_IP4:
-			input_ip(w, iface, pkts[i], now_us);
+			if (input_ip(w, iface, pkts[i], now_us))
+				tcp[nb_tcp++] = pkts[i];
 			break;
 		case ETH_V_DROPPED:
 			break;
 		}
 	}
+	tcp_input_burst(w->tcp, tcp, nb_tcp, now_us);
 }
 
 static uint32_t output(struct worker *w, uint64_t now_us)

@@ -38,25 +38,27 @@ static uint64_t clock_ms(void)
 
 static int listen_tcp(struct sim *sim, const char *addr, uint16_t port)
 {
-	struct sockaddr_in sa = {.sin_family = AF_INET, .sin_port = htons(port)};
-	socklen_t len = sizeof(sa);
+	struct sockaddr_in sa4 = {.sin_family = AF_INET, .sin_port = htons(port)};
+	struct sockaddr_in6 sa6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
+	const bool is_v6 = inet_pton(AF_INET6, addr, &sa6.sin6_addr) == 1;
+	struct sockaddr *sa = is_v6 ? (struct sockaddr *)&sa6 : (struct sockaddr *)&sa4;
+	socklen_t len = is_v6 ? sizeof(sa6) : sizeof(sa4);
 	int one = 1;
 	int fd;
 
-	if (inet_pton(AF_INET, addr, &sa.sin_addr) != 1)
+	if (!is_v6 && inet_pton(AF_INET, addr, &sa4.sin_addr) != 1)
 		return -EINVAL;
-	fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	fd = socket(sa->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
 	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-	if (bind(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0 || listen(fd, 128) < 0 ||
-	    getsockname(fd, (struct sockaddr *)&sa, &len) < 0) {
+	if (bind(fd, sa, len) < 0 || listen(fd, 128) < 0 || getsockname(fd, sa, &len) < 0) {
 		int err = errno;
 
 		close(fd);
 		return -err;
 	}
-	sim->port = ntohs(sa.sin_port);
+	sim->port = ntohs(is_v6 ? sa6.sin6_port : sa4.sin_port);
 	return fd;
 }
 

@@ -181,8 +181,11 @@ int cmd_serve(const struct cli *cli)
 		release(sim);
 		return 1;
 	}
-	printf("emsim: %s on https://%s:%u, files in %s\n", sim->ids.serial,
-	       or_default(cli->listen, "127.0.0.1"), sim->port, sim->dir);
+	const char *addr = or_default(cli->listen, "127.0.0.1");
+	const bool is_v6 = strchr(addr, ':') != NULL;
+
+	printf("emsim: %s on https://%s%s%s:%u, files in %s\n", sim->ids.serial, is_v6 ? "[" : "",
+	       addr, is_v6 ? "]" : "", sim->port, sim->dir);
 	fflush(stdout);
 	if (!cli->is_foreground)
 		pid = fork();

@@ -38,4 +38,24 @@ wire_link "${LINK[@]}" --reorder 3 --hold-ms 5 --dup 1
 both_ways "late and doubled"
 wire_unlink
 step "some were late" did late
+
+# RFC 3168: routers mark, nothing is lost, and both ends understand.
+speaks_ecn()
+{
+	wire_move "$ENGINE" "$1" "$MIB" >"$DIR/move" && jq -e .ecn "$DIR/move"
+}
+in_ns a sysctl -qw net.ipv4.tcp_ecn=1
+wire_link "${LINK[@]}" --ce 1
+step "ECN: from the engine, marked" speaks_ecn get
+step "ECN: to the engine, marked" speaks_ecn put
+wire_unlink
+step "some were marked" did ce
+
 step "the engine ends" stop engine
+counted()
+{
+	tail -n 1 "$DIR/engine.log" | jq -e ".$1 > 0"
+}
+for what in retransmits ce_in ece_in; do
+	step "it counted $what" counted $what
+done

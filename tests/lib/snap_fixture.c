@@ -142,7 +142,11 @@ static struct snap_arr put_source(struct snap_arena *a, const char *source)
 	unsigned bits = 0;
 	for (const char *s = source + len + (source[len] == '/'); *s != '\0'; s++)
 		bits = bits * 10 + (unsigned)(*s - '0');
-	p.len = (uint8_t)(source[len] == '/' ? bits + 96 : 128);
+	if (source[len] != '/')
+		bits = 128;
+	else if (ip_addr_is_v4(&p.addr))
+		bits += 96;
+	p.len = (uint8_t)bits;
 	return snap_arena_arr(a, &p, 1, sizeof(p));
 }
 

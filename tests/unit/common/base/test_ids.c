@@ -82,6 +82,10 @@ static void addresses_of_both_families_parse_and_emit(void **state)
 		{"::ffff:192.0.2.10", "192.0.2.10", true},
 		{"2001:DB8::1", "2001:db8::1", false},
 		{"::", "::", false},
+		/* RFC 5952 4 */
+		{"2001:0db8:0000:0000:0001:0000:0000:0001", "2001:db8::1:0:0:1", false},
+		{"2001:db8:0:1:1:1:1:1", "2001:db8:0:1:1:1:1:1", false},
+		{"2001:0:0:1:0:0:0:1", "2001:0:0:1::1", false},
 		{"ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255",
 		 "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", false},
 		{"192.0.2", NULL, false},
@@ -111,6 +115,32 @@ static void addresses_of_both_families_parse_and_emit(void **state)
 	assert_int_equal(a.b[15], 1);
 }
 
+static void an_ipv6_address_before_a_port_is_in_brackets(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *addr;
+		uint16_t port;
+		const char *emitted;
+	} row[] = {
+		{"192.0.2.10", 80, "192.0.2.10:80"},
+		{"192.0.2.10", 0, "192.0.2.10"},
+		{"2001:db8::1", 65535, "[2001:db8::1]:65535"},
+		{"2001:db8::1", 0, "[2001:db8::1]"},
+		{"fff1:fff2:fff3:fff4:fff5:fff6:fff7:fff8", 65535,
+		 "[fff1:fff2:fff3:fff4:fff5:fff6:fff7:fff8]:65535"},
+	};
+	char out[IP_PORT_STRLEN];
+
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		struct ip_addr a;
+
+		assert_int_equal(ip_addr_parse(row[i].addr, strlen(row[i].addr), &a), 0);
+		ip_port_emit(&a, row[i].port, out);
+		assert_string_equal(out, row[i].emitted);
+	}
+}
+
 static void the_parsers_read_no_further_than_told(void **state)
 {
 	(void)state;
@@ -138,6 +168,7 @@ int main(void)
 		cmocka_unit_test(uids_parse_exactly_32_hex_digits),
 		cmocka_unit_test(serial_numbers_are_right_aligned),
 		cmocka_unit_test(addresses_of_both_families_parse_and_emit),
+		cmocka_unit_test(an_ipv6_address_before_a_port_is_in_brackets),
 		cmocka_unit_test(the_parsers_read_no_further_than_told),
 		cmocka_unit_test(crc32c_has_its_known_value),
 	};

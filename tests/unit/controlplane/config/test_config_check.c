@@ -44,9 +44,67 @@ static const struct {
 	{{{"interfaces/1/addresses/-", "'127.0.0.1/8'"}},
 	 "interfaces[1].addresses[1]",
 	 "is a loopback address"},
-	{{{"interfaces/1/addresses/-", "'2001:db8::1/64'"}},
+	{{{"interfaces/1/addresses/-", "'::1/128'"}},
 	 "interfaces[1].addresses[1]",
-	 "is an IPv6 address, which is not supported yet"},
+	 "is a loopback address"},
+	{{{"interfaces/1/addresses/-", "'::/64'"}},
+	 "interfaces[1].addresses[1]",
+	 "is unspecified (::)"},
+	{{{"interfaces/1/addresses/-", "'::192.0.2.1/96'"}},
+	 "interfaces[1].addresses[1]",
+	 "is IPv4-compatible, which is deprecated"},
+	{{{"interfaces/1/addresses/-", "'ff02::1/64'"}},
+	 "interfaces[1].addresses[1]",
+	 "is a multicast address"},
+	{{{"interfaces/1/addresses/-", "'fe80::1/64'"}},
+	 "interfaces[1].addresses[1]",
+	 "is link-local, which each interface makes for itself"},
+	{{{"interfaces/1/addresses/-", "'2001:db8::/64'"}},
+	 "interfaces[1].addresses[1]",
+	 "is the anycast address of the link's routers"},
+	{{{"interfaces/0/addresses/-", "'2001:db8::10/64'"},
+	  {"interfaces/1/addresses/-", "'2001:DB8:0::10/64'"}},
+	 "interfaces[1].addresses[1]",
+	 "is the same address as interfaces[0].addresses[1]"},
+	{{{"interfaces/0/addresses/-", "'2001:db8::10/64'"},
+	  {"interfaces/1/addresses/-", "'2001:db8::1:0:0:1/48'"}},
+	 "interfaces[1].addresses[1]",
+	 "overlaps the prefix of interfaces[0].addresses[1]"},
+	{{{"interfaces/1/addresses/-", "'2001:db8::1/64'"}, {"interfaces/1/mtu", "1279"}},
+	 "interfaces[1].mtu",
+	 "must be at least 1280 for IPv6, not 1279"},
+	{{{"interfaces/1/addresses/-", "'2001:db8::1/64'"},
+	  {"routes/0", "{'prefix': '::/0', 'via': '192.0.2.1'}"}},
+	 "routes[0].via",
+	 "is IPv4, and prefix is not"},
+	{{{"routes/0", "{'prefix': '0.0.0.0/0', 'via': '2001:db8::1'}"}},
+	 "routes[0].via",
+	 "is IPv6, and prefix is not"},
+	{{{"routes/-", "{'prefix': '::/0', 'via': '2001:db8::1'}"}},
+	 "routes[1].via",
+	 "is on the link of no interface"},
+	{{{"routes/-", "{'prefix': '::/0', 'via': 'fe80::1'}"}},
+	 "routes[1].via",
+	 "is link-local: interface must say on which link"},
+	{{{"routes/-", "{'prefix': '::/0', 'via': 'fe80::1', 'interface': 'wan'}"}},
+	 "routes[1].via",
+	 "is link-local, and interface \"wan\" has no IPv6 address"},
+	{{{"interfaces/1/addresses/-", "'2001:db8::1/64'"},
+	  {"routes/-", "{'prefix': 'fe80::/10', 'via': '2001:db8::2'}"}},
+	 "routes[1].prefix",
+	 "is link-local: no route leads there"},
+	{{{"interfaces/1/addresses/-", "'2001:db8::1/64'"},
+	  {"routes/-", "{'prefix': 'ff00::/8', 'via': '2001:db8::2'}"}},
+	 "routes[1].prefix",
+	 "is multicast, which is not routed here"},
+	{{{"interfaces/1/addresses/-", "'2001:db8::1/64'"},
+	  {"routes/-", "{'prefix': '2001:db8:1::1/48', 'via': '2001:db8::2'}"}},
+	 "routes[1].prefix",
+	 "has bits set beyond its length"},
+	{{{"interfaces/1/addresses/-", "'2001:db8::1/64'"},
+	  {"routes/-", "{'prefix': '2001:db8:1::/48', 'via': '2001:db8::1'}"}},
+	 "routes[1].via",
+	 "is an address of this appliance"},
 	/* routes */
 	{{{"routes/0/via", "'203.0.113.1'"}}, "routes[0].via", "is on the link of no interface"},
 	{{{"routes/0", "{'prefix': '0.0.0.0/0', 'via': '192.0.2.1', 'interface': 'lan'}"}},
@@ -62,7 +120,6 @@ static const struct {
 	{{{"routes/-", "{'prefix': '0.0.0.0/0', 'via': '198.51.100.2'}"}},
 	 "routes[1].prefix",
 	 "routes[0] is for the same prefix"},
-	{{{"routes/0/prefix", "'::/0'"}}, "routes[0].prefix", "IPv6 is not supported yet"},
 	/* EMS */
 	{{{"ems/0/verifying_ca", NULL}},
 	 "ems[0].verifying_ca",
@@ -82,6 +139,15 @@ static const struct {
 	{{{"access_proxies/0/address", "'198.51.100.1'"}},
 	 "access_proxies[0].address",
 	 "198.51.100.1 is not an address of interface \"wan\""},
+	{{{"access_proxies/0/address", "'fe80::1'"}},
+	 "access_proxies[0].address",
+	 "fe80::1 cannot be listened on: it is link-local, which means nothing beyond one link"},
+	{{{"access_proxies/0/address", "'::'"}},
+	 "access_proxies[0].address",
+	 ":: cannot be listened on: it is unspecified (::)"},
+	{{{"access_proxies/0/address", "'2001:DB8:0:0::10'"}},
+	 "access_proxies[0].address",
+	 "2001:db8::10 is not an address of interface \"wan\""},
 	{{{"access_proxies/0/address", "'192.0.2.99'"}},
 	 "access_proxies[0].address",
 	 "192.0.2.99 is not an address of interface \"wan\""},
@@ -135,7 +201,7 @@ static const struct {
 	 "127.0.0.1 cannot be a real server: it is a loopback address"},
 	{{{GW "/real_servers/0/address", "'::ffff:127.0.0.1'"}},
 	 GW_AT ".real_servers[0].address",
-	 "127.0.0.1 cannot be a real server: it is a loopback address"},
+	 "must be an IPv4 address in its own notation, not \"::ffff:127.0.0.1\""},
 	{{{GW "/real_servers/0/address", "'0.0.0.0'"}},
 	 GW_AT ".real_servers[0].address",
 	 "0.0.0.0 cannot be a real server: it is unspecified (0.0.0.0/8)"},
@@ -153,7 +219,18 @@ static const struct {
 	 "192.0.2.10 cannot be a real server: it is an address of this appliance"},
 	{{{GW "/real_servers/0/address", "'::1'"}},
 	 GW_AT ".real_servers[0].address",
-	 "::1 cannot be a real server: it is an IPv6 address, which is not supported yet"},
+	 "::1 cannot be a real server: it is a loopback address"},
+	{{{GW "/real_servers/0/address", "'fe80::20'"}},
+	 GW_AT ".real_servers[0].address",
+	 "fe80::20 cannot be a real server: it is link-local, which means nothing beyond one "
+	 "link"},
+	{{{GW "/real_servers/0/address", "'ff0e::1'"}},
+	 GW_AT ".real_servers[0].address",
+	 "ff0e::1 cannot be a real server: it is a multicast address"},
+	{{{"interfaces/1/addresses/-", "'2001:db8::1/64'"},
+	  {GW "/real_servers/0/address", "'2001:db8::1'"}},
+	 GW_AT ".real_servers[0].address",
+	 "2001:db8::1 cannot be a real server: it is an address of this appliance"},
 	{{{GW "/real_servers/-", "{'id': 1, 'address': '198.51.100.21'}"}},
 	 GW_AT ".real_servers[1].id",
 	 "real_servers[0] has the same id"},
@@ -215,6 +292,9 @@ static const struct {
 	 "access_proxies[0].api_gateways[1].url_map",
 	 "never matches: api_gateways[0] takes the same requests before"},
 	{{GW "/server_ca", "'servers-ca.pem'"}, GW_AT ".server_ca", "service http does not use it"},
+	{{"policies/0/source/-", "'2001:db8::/32'"},
+	 "policies[0].source[1]",
+	 "never matches: none of its access proxies has an IPv6 address"},
 };
 
 static void what_is_odd_but_harmless_is_a_warning(void **)
@@ -315,6 +395,49 @@ static void routes_come_out_longest_prefix_first(void **)
 	config_free(cfg);
 }
 
+/* The document of a site that has both families. */
+static const struct edit both[] = {
+	{"interfaces/0/addresses/-", "'2001:DB8:1:0::10/64'"},
+	{"interfaces/1/addresses/-", "'2001:db8:2::1/64'"},
+	{"routes/-", "{'prefix': '::/0', 'via': 'fe80::1', 'interface': 'wan'}"},
+	{"routes/-", "{'prefix': '2001:db8:3::/48', 'via': '2001:db8:2::ff'}"},
+	{"access_proxies/-", SECOND_PROXY("six", "2001:db8:1::10", "9043")},
+	{GW "/real_servers/-", "{'id': 2, 'address': '2001:db8:3:0:0::20',"
+			       " 'http_host': '[2001:DB8:3::20]:8080'}"},
+	{GW "/real_servers/-", "{'id': 3, 'address': '2001:db8:3::21',"
+			       " 'http_host': '2001:db8:3:0::21'}"},
+	{"access_proxies/0/virtual_hosts/-", "{'name': 'six', 'host': '2001:DB8:1:0::10'}"},
+	{"access_proxies/0/virtual_hosts/-", "{'name': 'seven', 'host': '[2001:DB8:1:0::11]'}"},
+	{"policies/0/access_proxies/-", "'six'"},
+	{"policies/0/source/-", "'2001:db8:ffff::/48'"},
+};
+
+static void both_families_stand_side_by_side(void **)
+{
+	struct config_errors errs = {};
+	struct config *cfg = document_parse(both, sizeof(both) / sizeof(both[0]), &errs);
+	char text[IP_ADDR_STRLEN];
+
+	assert_non_null(cfg);
+	assert_int_equal(errs.nb, 0);
+	ip_addr_emit(&cfg->interfaces[0].addresses[1].addr, text);
+	assert_string_equal(text, "2001:db8:1::10");
+	assert_int_equal(cfg->interfaces[0].addresses[1].len, 64);
+	/* Longest first, and the default routes of both are two. */
+	assert_int_equal(cfg->nb_routes, 3);
+	assert_int_equal(cfg->routes[0].prefix.len, 96);
+	assert_int_equal(cfg->routes[1].prefix.len, 48);
+	assert_int_equal(cfg->routes[2].prefix.len, 0);
+	assert_int_equal(cfg->routes[2].interface, 0);
+	assert_false(ip_addr_is_v4(&cfg->proxies[1].address));
+	const struct config_gateway *g = &cfg->proxies[0].gateways[0];
+	assert_string_equal(g->servers[1].http_host, "[2001:db8:3::20]:8080");
+	assert_string_equal(g->servers[2].http_host, "[2001:db8:3::21]");
+	assert_string_equal(cfg->proxies[0].vhosts[1].host, "[2001:db8:1::10]");
+	assert_string_equal(cfg->proxies[0].vhosts[2].host, "[2001:db8:1::11]");
+	config_free(cfg);
+}
+
 static void a_policy_keeps_its_uuid_over_reloads_and_renaming(void **)
 {
 	static const struct edit renamed[] = {
@@ -355,6 +478,7 @@ int main(void)
 		cmocka_unit_test(an_unreachable_real_server_is_a_warning),
 		cmocka_unit_test(more_than_the_data_plane_holds_is_refused),
 		cmocka_unit_test(routes_come_out_longest_prefix_first),
+		cmocka_unit_test(both_families_stand_side_by_side),
 		cmocka_unit_test(a_policy_keeps_its_uuid_over_reloads_and_renaming),
 		cmocka_unit_test(relative_files_are_relative_to_the_document),
 	};

@@ -133,10 +133,43 @@ static void thousands_of_timers_all_fire_in_their_time(void **)
 	}
 }
 
+/* A million keepalives that come near at once must not stop the packets. */
+static void long_list_is_taken_in_steps(void **)
+{
+	enum {
+		CROWD = 10 * WHEEL_SPILL_STEP
+	};
+	static struct wheel w;
+	static struct wheel_timer t[CROWD];
+	const uint64_t hour = UINT64_C(3600) * 1000000;
+	struct wheel_timer *x;
+	uint64_t now = hour - UINT64_C(40) * 1000000;
+	unsigned calls = 0, fired = 0;
+
+	memset(t, 0, sizeof(t));
+	wheel_init(&w, 0);
+	for (unsigned i = 0; i < CROWD; i++)
+		wheel_arm(&w, &t[i], hour);
+	/* The hour's slot has begun: one call does one step, and says that there is more to do. */
+	assert_null(wheel_pop(&w, now));
+	while (w.spill != NULL) {
+		assert_true(wheel_next_us(&w) <= now);
+		wheel_cancel(&w, &t[calls * 7]); /* wherever it is */
+		assert_null(wheel_pop(&w, ++now));
+		calls++;
+	}
+	assert_in_range(calls, 8, 10);
+	while ((x = wheel_pop(&w, hour)) != NULL)
+		fired++;
+	assert_int_equal(fired, CROWD - calls);
+	assert_int_equal(wheel_next_us(&w), UINT64_MAX);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(timer_fires_once_and_not_early),
+		cmocka_unit_test(long_list_is_taken_in_steps),
 		cmocka_unit_test(past_deadline_is_due_at_once),
 		cmocka_unit_test(cancelled_timer_never_fires),
 		cmocka_unit_test(arming_again_moves_it),

@@ -181,7 +181,13 @@ static void hosts_have_one_form(void **)
 		ROW("192.0.2.1:8080", "192.0.2.1"),
 		ROW("[2001:DB8::1]", "[2001:db8::1]"),
 		ROW("[2001:db8::1]:443", "[2001:db8::1]"),
+		ROW("[2001:0DB8:0:0::0:1]:9043", "[2001:db8::1]"),
+		ROW("[2001:db8:0:0:1:0:0:1]", "[2001:db8::1:0:0:1]"),
+		ROW("[1111:2222:3333:4444:5555:6666:7777:8888]",
+		    "[1111:2222:3333:4444:5555:6666:7777:8888]"),
+		ROW("[::]", "[::]"),
 		ROW("[::ffff:192.0.2.1]", "[::ffff:192.0.2.1]"),
+		ROW("[::FFFF:c000:201]:1", "[::ffff:192.0.2.1]"),
 		ROW("xn--caf-dma.example", "xn--caf-dma.example"),
 		ROW("under_score.example", "under_score.example"),
 		ROW("", NULL),
@@ -212,6 +218,14 @@ static void hosts_have_one_form(void **)
 		ROW("[::1]:", NULL),
 		ROW("[g::1]", NULL),
 		ROW("[v1.fe80::a]", NULL),
+		ROW("[192.0.2.1]", NULL),
+		ROW("[1::2::3]", NULL),
+		ROW("[1:2:3:4:5:6:7:8:9]", NULL),
+		ROW("[12345::1]", NULL),
+		ROW("[fe80::1%25eth0]", NULL),
+		ROW("[2001:db8::1].", NULL),
+		ROW("[2001:db8::1]:0", NULL),
+		ROW("[2001:db8::1\0]", NULL),
 	};
 
 	check(h1_normalize_host, rows, sizeof(rows) / sizeof(rows[0]));

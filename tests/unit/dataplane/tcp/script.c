@@ -66,6 +66,7 @@ void sc_remake(struct script *s, uint32_t rcv_buf, uint32_t snd_buf, uint32_t sy
 		.rcv_buf = rcv_buf,
 		.snd_buf = snd_buf,
 		.mss = 1460,
+		.ecn = s->ecn,
 		.secret = {1, 2},
 		.syn_backlog = syn_backlog,
 		.max_rx_mbufs = 1024,
@@ -152,6 +153,7 @@ static uint16_t put_ip(const struct script *s, uint8_t *pkt, uint16_t payload)
 	if (!s->is_v6) {
 		*(struct rte_ipv4_hdr *)(void *)pkt = (struct rte_ipv4_hdr){
 			.version_ihl = 0x45,
+			.type_of_service = s->in_ecn,
 			.total_length = rte_cpu_to_be_16((uint16_t)(20 + payload)),
 			.time_to_live = 64,
 			.next_proto_id = IPPROTO_TCP,
@@ -163,7 +165,7 @@ static uint16_t put_ip(const struct script *s, uint8_t *pkt, uint16_t payload)
 	struct rte_ipv6_hdr *ip = (void *)pkt;
 
 	*ip = (struct rte_ipv6_hdr){
-		.vtc_flow = RTE_BE32(UINT32_C(6) << 28),
+		.vtc_flow = rte_cpu_to_be_32(UINT32_C(6) << 28 | (uint32_t)s->in_ecn << 20),
 		.payload_len = rte_cpu_to_be_16((uint16_t)(s->ext_len + payload)),
 		.proto = s->ext_len != 0 ? IPPROTO_DSTOPTS : IPPROTO_TCP,
 		.hop_limits = 64,
@@ -233,6 +235,7 @@ static void parse_out(struct script *s, struct rte_mbuf *m, struct seg *g)
 		assert_true(is_sum_good(rte_ipv4_phdr_cksum(ip4, 0), th, m->pkt_len - ip_len));
 	}
 	g->flags = th->tcp_flags;
+	g->ecn = s->is_v6 ? rte_be_to_cpu_32(ip6->vtc_flow) >> 20 & 3 : ip4->type_of_service & 3;
 	if (g->flags & SYN)
 		s->iss = rte_be_to_cpu_32(th->sent_seq);
 	g->seq = rte_be_to_cpu_32(th->sent_seq) - s->iss;

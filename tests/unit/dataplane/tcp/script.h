@@ -24,6 +24,12 @@
 #define PSH 0x08
 #define ACK 0x10
 #define URG 0x20
+#define ECE 0x40
+#define CWR 0x80
+
+/* The IP header's ECN field. */
+#define ECT0 2
+#define CE 3
 
 #define LOCAL_PORT 80
 #define PEER_PORT 5000
@@ -37,6 +43,7 @@ struct seg {
 	uint32_t seq, ack; /* relative */
 	uint16_t wnd;      /* as on the wire */
 	uint16_t len;
+	uint8_t ecn;
 	struct tcp_opts opts;
 	uint8_t data[2048];
 };
@@ -53,6 +60,8 @@ struct script {
 	unsigned nb_cut;    /* packets that the port had to cut */
 	/* IPv6: that many bytes of extension headers in front of what comes in; a multiple of 8 */
 	uint8_t ext_len;
+	uint8_t in_ecn;     /* the ECN field of what comes in */
+	enum tcp_ecn ecn;   /* set before sc_remake() */
 	struct seg out[64]; /* what the last sc_out() found */
 	unsigned nb_out;
 	struct tcp_conn *c;
