@@ -158,7 +158,16 @@ struct tcp_cubic {
 	double k;          /* seconds until w_max is reached again */
 	double w_max;      /* segments */
 	double w_est;      /* segments */
+	double cwnd_prior; /* segments: before the last reduction */
 	uint64_t epoch_us; /* 0: no epoch */
+};
+
+/* RFC 9406; tcp_hystart.c. 0: not known, or not yet. */
+struct tcp_hystart {
+	uint32_t round_end; /* sequence number */
+	uint32_t last_min_us, cur_min_us;
+	uint32_t css_base_us;
+	uint8_t nb_samples, css_rounds;
 };
 
 struct tcp_cc_ops {
@@ -277,8 +286,9 @@ struct tcp_flight {
 	uint32_t rack_end, rack_rtt_us;
 	uint32_t reo_round_end; /* the window adapts once per round trip */
 	uint32_t tlp_end;
-	uint64_t reo_deadline_us; /* 0: none */
-	struct tcp_cubic cubic;
+	uint64_t reo_deadline_us;            /* 0: none */
+	struct tcp_cubic cubic, prior_cubic; /* prior_*: what undo() goes back to */
+	struct tcp_hystart hystart;
 	uint32_t ecn_high; /* what a mark says is news again when this is acknowledged */
 	bool ecn_reduced;  /* ecn_high is set */
 	bool ecn_cwr;      /* the next new data says CWR */
@@ -617,6 +627,12 @@ void tcp_recovery_on_reo(struct tcp_conn *c, uint64_t now_us);
 void tcp_recovery_on_tlp(struct tcp_conn *c, uint64_t now_us);
 void tcp_recovery_on_rto(struct tcp_conn *c, uint64_t now_us);
 void tcp_recovery_sent(struct tcp_conn *c, struct tcp_seg *g, bool is_rtx, uint64_t now_us);
+
+/* ---- tcp_hystart.c ---- */
+/* A round trip that was measured while cwnd < ssthresh. */
+void tcp_hystart_sample(struct tcp_conn *c, uint32_t rtt_us);
+/* <acked> bytes were delivered while cwnd < ssthresh: grow cwnd. */
+void tcp_slow_start(struct tcp_conn *c, uint32_t acked);
 
 /* ---- tcp_ecn.c ---- */
 /* What a SYN or SYN-ACK that is about to leave says besides. */

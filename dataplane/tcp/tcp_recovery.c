@@ -93,6 +93,7 @@ static void save_for_undo(struct tcp_conn *c)
 {
 	c->f->prior_cwnd = c->cwnd;
 	c->f->prior_ssthresh = c->ssthresh;
+	c->f->prior_cubic = c->f->cubic;
 	c->f->undo_rtx = 0;
 	c->f->undo_armed = true;
 	c->f->undo_ts = 0;
@@ -144,6 +145,7 @@ static void undo(struct tcp_conn *c)
 {
 	c->cwnd = RTE_MAX(c->cwnd, c->f->prior_cwnd);
 	c->ssthresh = RTE_MAX(c->ssthresh, c->f->prior_ssthresh);
+	c->f->cubic = c->f->prior_cubic;
 	if (c->f->rec == TCP_R_LOSS)
 		unmark_lost(c);
 	c->f->rec = TCP_R_OPEN;
@@ -243,6 +245,8 @@ static void step_open(struct tcp_conn *c, struct tcp_acked *a, bool lost, uint64
 		prr_update(c, a->delivered);
 		return;
 	}
+	if (a->has_rtt && c->cwnd < c->ssthresh)
+		tcp_hystart_sample(c, a->rtt_us);
 	if (a->delivered > 0 && was_cwnd_limited(c, a))
 		c->st->cc->on_ack(c, a->delivered, now_us);
 }
