@@ -251,6 +251,18 @@ static void step_open(struct tcp_conn *c, struct tcp_acked *a, bool lost, uint64
 		c->st->cc->on_ack(c, a->delivered, now_us);
 }
 
+/*
+ * Without SACK a duplicate says that a segment has arrived (RFC 5681 3.2), but there can be no more
+ * of those than segments in flight: the rest were made on the way, or up (RFC 5681 5).
+ */
+static uint32_t dup_delivered(const struct tcp_conn *c, bool is_dup)
+{
+	if (!is_dup || (c->flags & TCP_F_SACK) ||
+	    (uint32_t)c->f->dupacks * c->mss > c->snd_nxt - c->snd_una)
+		return 0;
+	return c->mss;
+}
+
 void tcp_recovery_on_ack(struct tcp_conn *c, const struct tcp_segin *s, struct tcp_acked *a,
 			 bool is_dup, uint64_t now_us)
 {
@@ -269,7 +281,7 @@ void tcp_recovery_on_ack(struct tcp_conn *c, const struct tcp_segin *s, struct t
 		step_open(c, a, lost || c->f->nb_lost_pending > 0, now_us);
 		break;
 	case TCP_R_RECOVERY:
-		prr_update(c, a->delivered + (is_dup && !(c->flags & TCP_F_SACK) ? c->mss : 0));
+		prr_update(c, a->delivered + dup_delivered(c, is_dup));
 		break;
 	case TCP_R_LOSS:
 		if (a->delivered > 0)
