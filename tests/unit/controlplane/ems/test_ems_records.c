@@ -132,21 +132,6 @@ static void flags_and_absent_certificates_are_taken(void **)
 	state_batch_free(b);
 }
 
-static void addresses_of_either_family_are_kept_as_they_came(void **)
-{
-	struct ems_bad bad;
-	struct state_batch *b = batch_of(
-		ems_sysinfo_to_batch,
-		"{\"" UID "\":{\"is_registered\":true,\"quarantined\":false,\"ip\":\"2001:DB8::a\","
-		"\"public_ip\":\"2001:db8:ffff::1\",\"client_cert_sn\":null}}",
-		&bad);
-
-	assert_int_equal(bad.nb, 0);
-	is_text(b->sysinfo[0].field[STATE_F_IP], "2001:DB8::a");
-	is_text(b->sysinfo[0].field[STATE_F_PUBLIC_IP], "2001:db8:ffff::1");
-	state_batch_free(b);
-}
-
 static void a_deleted_device_is_deleted(void **)
 {
 	struct ems_bad bad;
@@ -378,8 +363,7 @@ static void the_tags_api_defines_tags(void **)
 		ems_tags_to_batch,
 		"{\"command_version\":2,\"commands\":["
 		"{\"tag_uid\":\"9C8AF06C-8585-4572-ACDC-597E6AA1B6CD\",\"name\":\"FortiAD\","
-		"\"tag_type\":1,\"action\":\"add\",\"ip_list\":[\"10.0.0.1\",7,"
-		"\"2001:db8:1111:2222:3333:4444:5555:6666\"],"
+		"\"tag_type\":1,\"action\":\"add\",\"ip_list\":[\"10.0.0.1\",7],"
 		"\"mac_list\":[\"aa-bb-cc-dd-ee-ff\"]},"
 		"{\"name\":\"Low\",\"tag_type\":2,\"action\":\"remove\"},"
 		"{\"name\":\"Low\",\"tag_type\":2,\"action\":\"explode\"},"
@@ -391,8 +375,7 @@ static void the_tags_api_defines_tags(void **)
 	assert_int_equal(b->nb_def, 2);
 	is_text(b->def[0].name, "FortiAD");
 	is_text(b->def[0].uuid, "9C8AF06C-8585-4572-ACDC-597E6AA1B6CD");
-	is_text(b->def[0].addresses,
-		"10.0.0.1\n2001:db8:1111:2222:3333:4444:5555:6666\naa-bb-cc-dd-ee-ff\n");
+	is_text(b->def[0].addresses, "10.0.0.1\naa-bb-cc-dd-ee-ff\n");
 	assert_false(b->def[0].is_removed);
 	assert_true(b->def[1].is_removed);
 	state_batch_free(b);
@@ -420,7 +403,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_field_of_the_seed_s_record_lands),
 		cmocka_unit_test(flags_and_absent_certificates_are_taken),
-		cmocka_unit_test(addresses_of_either_family_are_kept_as_they_came),
 		cmocka_unit_test(a_deleted_device_is_deleted),
 		cmocka_unit_test(a_malformed_record_denies_its_device),
 		cmocka_unit_test(records_under_no_uid_are_counted_only),

@@ -133,20 +133,6 @@ static void an_accept_has_the_fields_and_the_order_of_the_field(void **)
 		"lanin=1764 sentbyte=1764 lanout=3049");
 }
 
-static void ipv6_addresses_are_plain_and_canonical(void **)
-{
-	struct record r = denied_record();
-	const struct logs_traffic t = denied(&r);
-	char line[LOGS_LINE_MAX];
-
-	r.client = (struct ip_addr){.b = {0x20, 1, 0xd, 0xb8, [12] = 0xab, [15] = 1}};
-	r.vip = (struct ip_addr){.b = {0x20, 1, 0xd, 0xb8, [15] = 0x10}};
-	(void)logs_traffic_keyvalue(&t, line, sizeof(line));
-	assert_non_null(strstr(line, " srcip=2001:db8::ab00:1 srcport=56662 "));
-	assert_non_null(strstr(line, " dstip=2001:db8::10 dstport=443 "));
-	assert_non_null(strstr(line, " tranip=2001:db8::10 "));
-}
-
 static void quotes_and_control_bytes_do_not_end_a_value(void **)
 {
 	const struct record r = denied_record();
@@ -220,7 +206,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_denial_has_the_fields_and_the_order_of_the_field),
 		cmocka_unit_test(an_accept_has_the_fields_and_the_order_of_the_field),
-		cmocka_unit_test(ipv6_addresses_are_plain_and_canonical),
 		cmocka_unit_test(quotes_and_control_bytes_do_not_end_a_value),
 		cmocka_unit_test(a_line_that_does_not_fit_ends_at_a_field),
 		cmocka_unit_test(json_lines_are_json_at_any_size),

@@ -17,7 +17,6 @@
 struct object {
 	struct snap_config config;
 	struct snap_real_server server[NB];
-	char text[64];
 };
 
 struct rig {
@@ -223,39 +222,6 @@ static void a_disabled_server_is_never_picked(void **state)
 	assert_int_equal(pick(r), 3);
 }
 
-/* Is the picked server the one that TLS asks for <name>? */
-static bool is_asked_for(struct rig *r, const char *http_host, const char *name)
-{
-	struct tls_service *tls = (struct tls_service *)r; /* of which only the address matters */
-	struct snap_real_server *rs = &r->object.server[0];
-	const struct upstream_key key = {
-		.address = rs->address,
-		.port = rs->port,
-		.tls = tls,
-		.tls_name = slice_str(name),
-	};
-	struct upstream_server *us;
-
-	memcpy(r->object.text, http_host, strlen(http_host));
-	rs->http_host = (struct snap_str){.off = offsetof(struct object, text),
-					  .len = (uint32_t)strlen(http_host)};
-	r->gateway.servers.count = 1;
-	assert_non_null(route_pick_server(&r->sw, &r->gateway, tls, 0, &us));
-	return upstream_server_get(r->sw.upstream, &key) == us;
-}
-
-static void a_certificate_is_for_a_name_or_an_address_alone(void **state)
-{
-	struct rig *r = *state;
-
-	assert_int_equal(ip_addr_parse("2001:db8::20", 12, &r->object.server[0].address), 0);
-	assert_true(is_asked_for(r, "", "2001:db8::20"));
-	assert_true(is_asked_for(r, "inner.example", "inner.example"));
-	assert_true(is_asked_for(r, "inner.example:8443", "inner.example"));
-	assert_true(is_asked_for(r, "[2001:db8::21]", "2001:db8::21"));
-	assert_true(is_asked_for(r, "[2001:db8::22]:8443", "2001:db8::22"));
-}
-
 #define WITH_RIG(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -273,7 +239,6 @@ int main(void)
 		WITH_RIG(when_all_are_down_one_is_tried_once),
 		WITH_RIG(there_are_no_more_attempts_than_servers),
 		WITH_RIG(a_disabled_server_is_never_picked),
-		WITH_RIG(a_certificate_is_for_a_name_or_an_address_alone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -50,22 +50,6 @@ static void the_same_key_is_the_same_server(void **state)
 	assert_ptr_not_equal(upstream_server_get(*state, &key), s);
 }
 
-static void a_server_of_the_other_family_is_another(void **state)
-{
-	const struct upstream_key four = {.address = ip_addr_from_v4(0x140000c6), .port = 80};
-	struct upstream_key six = {.address = {.b = {0x20, 1, 0xd, 0xb8}}, .port = 80};
-
-	memcpy(six.address.b + 12, four.address.b + 12, 4);
-	struct upstream_server *s = upstream_server_get(*state, &six);
-
-	assert_ptr_not_equal(upstream_server_get(*state, &four), s);
-	(void)upstream_server_set_down(s, 1000);
-	assert_false(upstream_server_is_down(upstream_server_get(*state, &four), 1001));
-	upstream_flush(*state, 2000);
-	assert_true(upstream_server_is_down(upstream_server_get(*state, &six), 2000));
-	assert_false(upstream_server_is_down(upstream_server_get(*state, &four), 2000));
-}
-
 static void a_full_table_has_no_entry_for_one_more(void **state)
 {
 	struct upstream_key key;
@@ -156,7 +140,6 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(the_same_key_is_the_same_server),
-		TEST(a_server_of_the_other_family_is_another),
 		TEST(a_full_table_has_no_entry_for_one_more),
 		TEST(a_name_that_is_too_long_makes_no_server),
 		TEST(a_failure_holds_down_for_the_interval),
