@@ -18,6 +18,7 @@
 #define ETH_TYPE_IP4 0x0800u
 #define ETH_TYPE_ARP 0x0806u
 #define ETH_TYPE_VLAN 0x8100u
+#define ETH_TYPE_QINQ 0x88a8u /* 802.1ad */
 #define ETH_NO_IFACE 0xffu
 #define ETH_NO_PORT 0xffffu
 

@@ -30,7 +30,7 @@ static bool is_checksum_right(const struct rte_mbuf *m, const struct ip_hdr *h, 
 {
 	const uint64_t told = m->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK;
 
-	if (told == RTE_MBUF_F_RX_IP_CKSUM_GOOD)
+	if (told == RTE_MBUF_F_RX_IP_CKSUM_GOOD || told == RTE_MBUF_F_RX_IP_CKSUM_NONE)
 		return true;
 	/* A port that says "bad" is not believed either: some say it of what they did not check. */
 	return rte_raw_cksum(h, ihl) == 0xffff;

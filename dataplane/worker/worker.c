@@ -62,6 +62,8 @@ static struct tcp_stack *make_tcp(struct worker *w, const struct snap_config *co
 		.snd_buf = SND_BUF,
 		.mss = choose_mss(io),
 		.tx_cksum_offload = io->has_tx_cksum,
+		.tso_max = io->tso_max,
+		.tso_max_segs = io->tso_max_segs,
 		.syn_backlog = RTE_MAX(64u, RTE_MIN(conns_per_worker(config) / 4, 16384u)),
 		.max_rx_mbufs = rx_share,
 		.counters = w->counters,

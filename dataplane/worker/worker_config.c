@@ -53,8 +53,10 @@ static void build_ifaces(struct worker *w, const struct snap_view *v, struct wor
 
 		net->iface[i] =
 			(struct eth_iface){.port = port, .vlan = f[i].vlan, .mtu = f[i].mtu};
-		if (port != ETH_NO_PORT)
+		if (port != ETH_NO_PORT) {
 			memcpy(net->iface[i].mac, w->io->port[port].mac, 6);
+			net->iface[i].mtu = RTE_MIN(f[i].mtu, w->io->port[port].mtu);
+		}
 		for (uint32_t k = 0; k < f[i].addresses.count; k++)
 			add_address(net, &addr[k].addr, mask_be(addr[k].len), i);
 	}

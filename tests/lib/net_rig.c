@@ -51,7 +51,7 @@ struct rig *rig_new(uint64_t now_us)
 	memset(r, 0, sizeof(*r));
 	r->io.nb_workers = 1;
 	r->io.nb_ports = 1;
-	r->io.port[0].is_multi_seg = true;
+	r->io.port[0].offloads = IO_OFFLOAD_MULTI_SEGS;
 	r->io.tx_pool[0] = pool;
 	steer_init(&r->io.steer, 1, STEER_BUCKETS);
 	io_worker_init(&r->port, &r->io, 0, r->counters);
