@@ -75,6 +75,54 @@ static enum outcome find_vlan(const struct rte_mbuf *m, const uint8_t *h, uint16
 	return is_tag(*ret_type) ? OUTCOME_ETH_QINQ : OUTCOME__COUNT;
 }
 
+/*
+ * The groups that we listen to (RFC 2464 7): all nodes, and those of solicited-node addresses; of
+ * which address, nd knows.
+ */
+static bool is_ip6_group(const uint8_t *dst)
+{
+	static const uint8_t all_nodes[6] = {0x33, 0x33, 0, 0, 0, 1};
+
+	return memcmp(dst, all_nodes, 6) == 0 ||
+	       (dst[0] == 0x33 && dst[1] == 0x33 && dst[2] == 0xff);
+}
+
+/* A frame's payload begins with the IP version that its type promised. */
+static bool is_ip_version(const struct rte_mbuf *m, uint16_t off, uint8_t version)
+{
+	return m->data_len > off &&
+	       *rte_pktmbuf_mtod_offset(m, const uint8_t *, off) >> 4 == version;
+}
+
+/* Who is next for a frame of <type> at <off>; ETH_V_DROPPED with the reason in <ret_why>. */
+static enum eth_verdict classify(const struct eth_iface *f, const struct rte_mbuf *m, uint16_t off,
+				 uint16_t type, enum outcome *ret_why)
+{
+	static const uint8_t broadcast[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+	const uint8_t *h = rte_pktmbuf_mtod(m, const uint8_t *);
+	const bool is_unicast = memcmp(h, f->mac, 6) == 0;
+	const bool is_broadcast = memcmp(h, broadcast, 6) == 0;
+	const bool is_group6 = type == ETH_TYPE_IP6 && is_ip6_group(h);
+
+	*ret_why = OUTCOME_ETH_NOT_OURS;
+	/* A group address is never a source (802.3 3.2.3), nor is our own: a loop. */
+	if ((!is_unicast && !is_broadcast && !is_group6) || (h[6] & 1) ||
+	    memcmp(h + 6, f->mac, 6) == 0)
+		return ETH_V_DROPPED;
+	if (type == ETH_TYPE_ARP)
+		return ETH_V_ARP;
+	*ret_why = OUTCOME_ETH_TYPE_UNKNOWN;
+	if (type != ETH_TYPE_IP4 && type != ETH_TYPE_IP6)
+		return ETH_V_DROPPED;
+	*ret_why = OUTCOME_IP_NOT_OURS;
+	if (is_broadcast)
+		return ETH_V_DROPPED;
+	*ret_why = type == ETH_TYPE_IP4 ? OUTCOME_IP_MALFORMED : OUTCOME_IP6_MALFORMED;
+	if (!is_ip_version(m, off, type == ETH_TYPE_IP4 ? 4 : 6))
+		return ETH_V_DROPPED;
+	return is_group6 ? ETH_V_IP6_GROUP : ETH_V_IP;
+}
+
 enum eth_verdict eth_input(struct eth *e, struct rte_mbuf *m, uint8_t *ret_iface)
 {
 	const uint8_t *h = rte_pktmbuf_mtod(m, const uint8_t *);
@@ -93,21 +141,14 @@ enum eth_verdict eth_input(struct eth *e, struct rte_mbuf *m, uint8_t *ret_iface
 	if (iface == ETH_NO_IFACE)
 		return drop(e, m, OUTCOME_ETH_VLAN_UNKNOWN);
 
-	static const uint8_t broadcast[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
-	const bool is_unicast = memcmp(h, e->iface[iface].mac, 6) == 0;
-	const bool is_broadcast = memcmp(h, broadcast, 6) == 0;
+	enum outcome why;
+	const enum eth_verdict v = classify(&e->iface[iface], m, len, type, &why);
 
-	/* A group address is never a source (802.3 3.2.3), nor is our own: a loop. */
-	if ((!is_unicast && !is_broadcast) || (h[6] & 1) ||
-	    memcmp(h + 6, e->iface[iface].mac, 6) == 0)
-		return drop(e, m, OUTCOME_ETH_NOT_OURS);
-	if (type != ETH_TYPE_ARP && type != ETH_TYPE_IP4)
-		return drop(e, m, OUTCOME_ETH_TYPE_UNKNOWN);
-	if (type == ETH_TYPE_IP4 && is_broadcast)
-		return drop(e, m, OUTCOME_IP_NOT_OURS);
+	if (v == ETH_V_DROPPED)
+		return drop(e, m, why);
 	(void)rte_pktmbuf_adj(m, len);
 	*ret_iface = iface;
-	return type == ETH_TYPE_ARP ? ETH_V_ARP : ETH_V_IP4;
+	return v;
 }
 
 void eth_output(struct eth *e, uint8_t iface, struct rte_mbuf *m, const uint8_t dst[static 6],
