@@ -8,8 +8,10 @@
  * Timers never fire early; they fire late by at most one tick (256 us) plus the caller's own
  * lateness. One that was armed more than a minute ahead together with more than WHEEL_SPILL_STEP
  * others is late by up to as many calls of wheel_pop() as it takes to look at those, so that no
- * call takes long because a million timers come near at once. Time is an argument in microseconds, from any origin, and must not run backwards.
- * One thread owns a wheel and its timers.
+ * call takes long because a million timers come near at once.
+ *
+ * Time is an argument in microseconds, from any origin, and must not run backwards. One thread owns
+ * a wheel and its timers.
  */
 
 #pragma once

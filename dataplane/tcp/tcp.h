@@ -10,9 +10,9 @@
  * Packets cross the boundary as IPv4 or IPv6 packets: mbuf data starts at the IP header, l2_len is
  * 0. The receive side has checked the IP header (version, length, checksum, destination) and, for
  * IPv6, set l3_len to the length of the header and its extension headers; the engine checks TCP's
- * own header and checksum, unless the mbuf says RTE_MBUF_F_RX_L4_CKSUM_GOOD or _NONE. Emitted
- * packets are complete, checksums included unless the stack was made with offload; the caller
- * finds the next hop and prepends Ethernet (there is headroom).
+ * own header and checksum, unless the mbuf says RTE_MBUF_F_RX_L4_CKSUM_GOOD. Emitted packets are
+ * complete, checksums included unless the stack was made with offload; the caller finds the next
+ * hop and prepends Ethernet (there is headroom).
  */
 
 #pragma once
@@ -75,9 +75,10 @@ struct tcp_params {
 	uint32_t max_listeners; /* at most 256 */
 	uint32_t rcv_buf;       /* bytes, upper bound of the receive window per connection */
 	uint32_t snd_buf;       /* bytes, upper bound of unacknowledged + unsent per connection */
-	uint16_t mss;           /* MTU - 40; IPv6 takes 20 off */
+	uint16_t mss;           /* MTU - 40 (IPv6 takes 20 off), unless tcp_set_mtu() says else */
 	enum tcp_congestion congestion;
 	enum tcp_ecn ecn;      /* RFC 3168 */
+	bool plpmtud;          /* find black holes of large packets, probe upward (RFC 4821) */
 	bool tx_cksum_offload; /* leave TCP and IPv4 checksums to the port (sets ol_flags, lens) */
 	/*
 	 * The port cuts long packets (RTE_MBUF_F_TX_TCP_SEG): IP packets of up to <tso_max> bytes,
@@ -111,7 +112,7 @@ struct tcp_conn_view {
 	uint32_t cwnd, ssthresh; /* bytes */
 	uint32_t srtt_us, rttvar_us, rto_us;
 	uint32_t snd_wnd, rcv_wnd;
-	uint32_t mss;
+	uint32_t mss, mtu; /* mtu: the largest IP packet that is sent */
 	uint64_t bytes_in, bytes_out;
 	uint32_t retransmits;
 	uint32_t sndq_bytes, rcvq_bytes;
@@ -132,6 +133,13 @@ void tcp_stack_free(struct tcp_stack *st);
  * nothing listens there.
  */
 int tcp_unlisten(struct tcp_stack *st, const struct ip_addr *addr, uint16_t port);
+
+/*
+ * The MTU of the interface that has <local>: connections made from there from now on keep to it.
+ * -ENOSPC when too many differ from params.mss. tcp_forget_mtus() begins anew.
+ */
+[[nodiscard]] int tcp_set_mtu(struct tcp_stack *st, const struct ip_addr *local, uint16_t mtu);
+void tcp_forget_mtus(struct tcp_stack *st);
 
 /*
  * Open towards tuple->remote. The caller chooses the local port (so that replies hash to this

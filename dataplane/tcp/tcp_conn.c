@@ -104,17 +104,6 @@ void tcp_conn_set_state(struct tcp_conn *c, enum tcp_state s)
 	c->state = (uint8_t)s;
 }
 
-/* RFC 6691: the option counts no options; what we send with every segment comes off here. */
-void tcp_conn_set_mss(struct tcp_conn *c, uint32_t peer_mss)
-{
-	uint32_t mss = RTE_MIN(peer_mss, tcp_mss_of(c->st, &c->tuple));
-
-	c->mss = RTE_MAX(mss, TCP_MIN_MSS);
-	const uint32_t opts = c->flags & TCP_F_TS ? TCP_OPT_TS_LEN : 0;
-
-	c->seg_cap = (uint16_t)RTE_MIN(c->mss - opts, c->st->max_payload);
-}
-
 void tcp_conn_established(struct tcp_conn *c, uint64_t now_us)
 {
 	struct tcp_stack *st = c->st;
@@ -353,17 +342,7 @@ void tcp_icmp_error(struct tcp_stack *st, const struct tcp_tuple *tuple, uint32_
 	if (seq_lt(seq, c->snd_una) || seq_geq(seq, c->snd_nxt))
 		return;
 	if (mtu != 0) {
-		/* Whatever is claimed (security: PMTU poisoning), RFC 1191 3, RFC 8201 4. */
-		const uint32_t least = ip_addr_is_v4(&tuple->local) ? 576 : 1280;
-		const uint32_t mss = RTE_MAX(mtu, least) - tcp_ip_hdr_len(tuple) - TCP_HDR_LEN;
-
-		if (c->state < TCP_S_ESTABLISHED || mss >= c->mss)
-			return;
-		tcp_conn_set_mss(c, mss);
-		if (c->f->sndq_head != NULL && (c->f->sndq_head->flags & TCP_SEG_F_SENT) &&
-		    c->f->sndq_head->len > c->seg_cap)
-			tcp_seg_set_flags(c, c->f->sndq_head, TCP_SEG_F_LOST, TCP_SEG_F_RTX);
-		tcp_conn_want_output(c);
+		tcp_pmtu_too_big(c, seq, mtu, now_us);
 		return;
 	}
 	/* RFC 5461 4.1: a hard error only while the connection is being opened. */
@@ -427,6 +406,7 @@ void tcp_conn_view(const struct tcp_conn *c, struct tcp_conn_view *ret)
 		.snd_wnd = c->snd_wnd,
 		.rcv_wnd = tcp_rcv_wnd(c),
 		.mss = c->mss,
+		.mtu = tcp_conn_mtu(c),
 		.bytes_in = c->bytes_in,
 		.bytes_out = c->bytes_out,
 		.retransmits = c->retransmits,

@@ -47,16 +47,10 @@ static uint16_t select_wnd(struct tcp_conn *c)
 	const uint32_t unit = 1u << c->rcv_wscale;
 	uint32_t field = (wnd + unit - 1) >> c->rcv_wscale;
 
-	/*
-	 * Rounded up, so that the edge does not seem to move back; but a trickle of small segments
-	 * that nobody reads would push it on for ever, so once that has given a unit away, down
-	 * (RFC 7323 2.4), and what was offered is still taken.
-	 */
-	if (seq_geq(c->rcv_nxt + (field << c->rcv_wscale), edge + unit))
-		field = wnd >> c->rcv_wscale;
 	if (field > UINT16_MAX)
 		field = UINT16_MAX;
-	c->rcv_adv = seq_max(c->rcv_adv, c->rcv_nxt + (field << c->rcv_wscale));
+	/* What rounding gave away is given. */
+	c->rcv_adv = c->rcv_nxt + (field << c->rcv_wscale);
 	return (uint16_t)field;
 }
 
@@ -243,6 +237,7 @@ static void output_lost(struct tcp_conn *c, struct out *out, uint64_t now_us)
 
 		if (g == NULL || !is_cwnd_open(c, g->len))
 			return;
+		tcp_pmtu_probe_lost(c, g->seq, now_us);
 		/* The path's MTU may have shrunk since. */
 		if (g->len > c->seg_cap && tcp_sndq_split(c, g, (uint16_t)c->seg_cap) < 0) {
 			out->no_mem = true;
@@ -283,7 +278,7 @@ static struct tcp_seg *next_new(struct tcp_conn *c, struct out *out)
 
 	if ((c->flags & TCP_F_MORE) && g->next == NULL && !is_fin && g->len < c->seg_cap)
 		return NULL;
-	const uint32_t len = RTE_MIN(usable_wnd(c, g), c->seg_cap);
+	const uint32_t len = RTE_MIN(usable_wnd(c, g), tcp_seg_limit(c, g));
 
 	if ((len == 0 && g->len > 0) || !is_cwnd_open(c, len))
 		return NULL;
@@ -352,6 +347,9 @@ static bool send_run(struct tcp_conn *c, struct tcp_seg *first, uint32_t nb_max,
 static void output_new(struct tcp_conn *c, struct out *out, uint64_t now_us)
 {
 	while (!is_full(out)) {
+		if (c->mss < c->mss_max)
+			tcp_pmtu_try_probe(c, now_us);
+
 		struct tcp_seg *g = next_new(c, out);
 
 		if (g == NULL)

@@ -158,16 +158,7 @@ struct tcp_cubic {
 	double k;          /* seconds until w_max is reached again */
 	double w_max;      /* segments */
 	double w_est;      /* segments */
-	double cwnd_prior; /* segments: before the last reduction */
 	uint64_t epoch_us; /* 0: no epoch */
-};
-
-/* RFC 9406; tcp_hystart.c. 0: not known, or not yet. */
-struct tcp_hystart {
-	uint32_t round_end; /* sequence number */
-	uint32_t last_min_us, cur_min_us;
-	uint32_t css_base_us;
-	uint8_t nb_samples, css_rounds;
 };
 
 struct tcp_cc_ops {
@@ -286,9 +277,10 @@ struct tcp_flight {
 	uint32_t rack_end, rack_rtt_us;
 	uint32_t reo_round_end; /* the window adapts once per round trip */
 	uint32_t tlp_end;
-	uint64_t reo_deadline_us;            /* 0: none */
-	struct tcp_cubic cubic, prior_cubic; /* prior_*: what undo() goes back to */
-	struct tcp_hystart hystart;
+	uint64_t reo_deadline_us; /* 0: none */
+	uint32_t probe_seq;       /* of the segment that is larger than the path is known to take */
+	uint16_t probe_mss;       /* 0: there is none */
+	struct tcp_cubic cubic;
 	uint32_t ecn_high; /* what a mark says is news again when this is acknowledged */
 	bool ecn_reduced;  /* ecn_high is set */
 	bool ecn_cwr;      /* the next new data says CWR */
@@ -374,6 +366,7 @@ struct tcp_conn {
 	bool has_user;     /* user is the owner's */
 	uint16_t keep_idle_s;
 	int16_t error;
+	uint16_t mss_max; /* what the peer and our interface take; mss is less where a path is */
 };
 static_assert(sizeof(struct tcp_conn) == 320, "five cache lines");
 
@@ -421,6 +414,22 @@ struct tcp_table {
 	uint32_t free_overflow;
 };
 
+/* Interfaces whose MTU is not what params.mss says. */
+#define TCP_MAX_MTUS 256u
+struct tcp_local_mtu {
+	struct ip_addr addr;
+	uint16_t mtu;
+};
+
+/* What a path takes; see tcp_pmtu.c. */
+#define TCP_PMTU_SLOTS 1024u
+struct tcp_pmtu {
+	struct ip_addr remote;
+	uint32_t until_s; /* larger ones are not tried before */
+	uint16_t mtu;     /* 0: an empty place */
+	uint16_t failed;  /* a probe of this size was lost; 0: none yet */
+};
+
 struct tcp_listener {
 	struct ip_addr addr;
 	uint16_t port; /* 0: free slot */
@@ -452,6 +461,9 @@ struct tcp_stack {
 	struct rte_mbuf *ctl[TCP_CTL_RING];
 	uint32_t ctl_head, ctl_tail;
 	uint32_t nb_rx_mbufs, nb_tx_mbufs;
+	struct tcp_local_mtu mtus[TCP_MAX_MTUS];
+	uint32_t nb_mtus;
+	struct tcp_pmtu pmtus[TCP_PMTU_SLOTS];
 	uint64_t cookie_until_us; /* ACKs are checked for cookies until then */
 	uint16_t max_payload;     /* what fits into a buffer of the pool */
 	uint8_t rcv_wscale;
@@ -461,12 +473,6 @@ struct tcp_stack {
 static inline void tcp_count(struct tcp_stack *st, enum outcome o)
 {
 	st->counters[o]++;
-}
-
-/* What our MTU leaves for a segment, options not counted (RFC 6691, RFC 8200 8.3). */
-static inline uint32_t tcp_mss_of(const struct tcp_stack *st, const struct tcp_tuple *t)
-{
-	return st->p.mss - (tcp_ip_hdr_len(t) - TCP_IP4_HDR_LEN);
 }
 
 /* Receive queues hold so much that windows must not grow. */
@@ -484,6 +490,29 @@ static inline uint32_t tcp_ms(uint64_t now_us)
 static inline uint32_t tcp_s(uint64_t now_us)
 {
 	return (uint32_t)(now_us / 1000000);
+}
+
+/* ---- tcp_pmtu.c ---- */
+/* What our MTU leaves for a segment from t->local. */
+uint32_t tcp_mss_of(const struct tcp_stack *st, const struct tcp_tuple *t);
+/* Both MSS are known, or only ours yet. */
+void tcp_conn_set_mss(struct tcp_conn *c, uint32_t peer_mss);
+/* The largest IP packet that is sent. */
+uint32_t tcp_conn_mtu(const struct tcp_conn *c);
+/* An ICMP error says so of what is in flight. */
+void tcp_pmtu_too_big(struct tcp_conn *c, uint32_t seq, uint16_t mtu, uint64_t now_us);
+/* The first segment has timed out; before its resend. */
+void tcp_pmtu_on_rto(struct tcp_conn *c, uint64_t now_us);
+/* Make the next new segment a probe, if it is time. */
+void tcp_pmtu_try_probe(struct tcp_conn *c, uint64_t now_us);
+/* The segment at <seq> is to be resent, and is cut; it may be the probe. */
+void tcp_pmtu_probe_lost(struct tcp_conn *c, uint32_t seq, uint64_t now_us);
+/* snd_una has moved. */
+void tcp_pmtu_acked(struct tcp_conn *c, uint64_t now_us);
+/* What <g>, not sent yet, may have; a probe may have all that it has. */
+static inline uint32_t tcp_seg_limit(const struct tcp_conn *c, const struct tcp_seg *g)
+{
+	return c->f->probe_mss != 0 && g->seq == c->f->probe_seq ? g->len : c->seg_cap;
 }
 
 /* ---- tcp_mem.c ---- */
@@ -542,7 +571,6 @@ void tcp_conn_want_output(struct tcp_conn *c);
 /* Embryonic connections in SYN_RCVD: counted, and on a list of their own. */
 void tcp_conn_enter_half_open(struct tcp_conn *c);
 void tcp_conn_leave_half_open(struct tcp_conn *c);
-void tcp_conn_set_mss(struct tcp_conn *c, uint32_t peer_mss);
 /* Both SYNs are known: cwnd, caps, timers. */
 void tcp_conn_established(struct tcp_conn *c, uint64_t now_us);
 /* The connection is over with <error>: out of the table; freed when nobody owns it. */
@@ -628,12 +656,6 @@ void tcp_recovery_on_tlp(struct tcp_conn *c, uint64_t now_us);
 void tcp_recovery_on_rto(struct tcp_conn *c, uint64_t now_us);
 void tcp_recovery_sent(struct tcp_conn *c, struct tcp_seg *g, bool is_rtx, uint64_t now_us);
 
-/* ---- tcp_hystart.c ---- */
-/* A round trip that was measured while cwnd < ssthresh. */
-void tcp_hystart_sample(struct tcp_conn *c, uint32_t rtt_us);
-/* <acked> bytes were delivered while cwnd < ssthresh: grow cwnd. */
-void tcp_slow_start(struct tcp_conn *c, uint32_t acked);
-
 /* ---- tcp_ecn.c ---- */
 /* What a SYN or SYN-ACK that is about to leave says besides. */
 uint8_t tcp_ecn_syn_flags(struct tcp_conn *c);
@@ -664,6 +686,8 @@ void tcp_sndq_free(struct tcp_conn *c);
 void tcp_sndq_drop_head(struct tcp_conn *c);
 /* Cut <g> after <len> bytes; -ENOMEM. */
 [[nodiscard]] int tcp_sndq_split(struct tcp_conn *c, struct tcp_seg *g, uint16_t len);
+/* At most <n> bytes, and a FIN behind the last, from the segment after <g> to <g>'s end. */
+void tcp_sndq_pull(struct tcp_conn *c, struct tcp_seg *g, uint32_t n);
 /* A FIN at the end of the queue; -ENOMEM. */
 [[nodiscard]] int tcp_sndq_fin(struct tcp_conn *c);
 

@@ -321,7 +321,7 @@ static void decide_ack(struct tcp_conn *c, uint32_t len, bool filled_hole)
 	struct tcp_stack *st = c->st;
 
 	if (len > c->rcv_mss)
-		c->rcv_mss = (uint16_t)RTE_MIN(len, tcp_mss_of(st, &c->tuple));
+		c->rcv_mss = (uint16_t)RTE_MIN(len, RTE_MAX((uint32_t)c->mss_max, TCP_MIN_MSS));
 	if (filled_hole || c->f->ooo_head != NULL || c->rcv_nxt - c->rcv_acked >= 2u * c->rcv_mss) {
 		c->flags |= TCP_F_ACK_NOW;
 	} else if (c->quick_acks > 0) {

@@ -235,6 +235,26 @@ void tcp_sndq_drop_head(struct tcp_conn *c)
 		trim_head(c, g);
 }
 
+void tcp_sndq_pull(struct tcp_conn *c, struct tcp_seg *g, uint32_t n)
+{
+	struct tcp_seg *b = g->next;
+	const uint16_t k = (uint16_t)RTE_MIN(n, (uint32_t)b->len);
+
+	memcpy(seg_payload(g) + g->len, seg_payload(b), k);
+	g->len += k;
+	b->seq += k;
+	b->len -= k;
+	memmove(seg_payload(b), seg_payload(b) + k, b->len);
+	if (b->len > 0)
+		return;
+	g->flags |= b->flags & TCP_SEG_F_FIN;
+	g->next = b->next;
+	if (c->f->sndq_tail == b)
+		c->f->sndq_tail = g;
+	c->f->sndq_segs--;
+	seg_free(c, b);
+}
+
 int tcp_sndq_split(struct tcp_conn *c, struct tcp_seg *g, uint16_t len)
 {
 	struct tcp_seg *b = seg_new(c->st);

@@ -101,7 +101,7 @@ void tcp_table_prefetch_entry(const struct tcp_stack *st, uint32_t hash)
 {
 	const struct tcp_bucket *b = &st->table.buckets[bucket_of(&st->table, hash)];
 
-	/* A tag that is there twice, or only in an overflow bucket, is fetched when it is wanted. */
+	/* What is there twice, or in an overflow bucket alone, is fetched when it is wanted. */
 	for (unsigned i = 0; i < BUCKET_ENTRIES && b->id[i] != 0; i++) {
 		if (b->tag[i] != hash)
 			continue;

@@ -128,8 +128,10 @@ static void fire_rtx(struct tcp_conn *c, uint64_t now_us)
 		tcp_recovery_on_tlp(c, now_us);
 		break;
 	case TCP_RTX_RTO:
-		if (!has_given_up(c, now_us))
+		if (!has_given_up(c, now_us)) {
+			tcp_pmtu_on_rto(c, now_us);
 			tcp_recovery_on_rto(c, now_us);
+		}
 		break;
 	default:
 		break;

@@ -36,7 +36,7 @@ bool tcp_tso_can_join(const struct tcp_conn *c, const struct tcp_seg *prev, cons
 {
 	/* What was sent before may be with the port still, and a lone FIN has no text to join. */
 	return prev->len == c->seg_cap && !(prev->flags & TCP_SEG_F_FIN) && g->len > 0 &&
-	       rte_mbuf_refcnt_read(g->m) == 1;
+	       g->len <= c->seg_cap && rte_mbuf_refcnt_read(g->m) == 1;
 }
 
 void tcp_tso_join(struct rte_mbuf *packet, struct rte_mbuf **tail, const struct tcp_seg *g)

@@ -67,6 +67,7 @@ void sc_remake(struct script *s, uint32_t rcv_buf, uint32_t snd_buf, uint32_t sy
 		.snd_buf = snd_buf,
 		.mss = 1460,
 		.ecn = s->ecn,
+		.plpmtud = s->plpmtud,
 		.secret = {1, 2},
 		.syn_backlog = syn_backlog,
 		.max_rx_mbufs = 1024,

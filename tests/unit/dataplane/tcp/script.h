@@ -62,6 +62,7 @@ struct script {
 	uint8_t ext_len;
 	uint8_t in_ecn;     /* the ECN field of what comes in */
 	enum tcp_ecn ecn;   /* set before sc_remake() */
+	bool plpmtud;       /* set before sc_remake() */
 	struct seg out[64]; /* what the last sc_out() found */
 	unsigned nb_out;
 	struct tcp_conn *c;
