@@ -254,6 +254,7 @@ int dataplane_open_io(void)
 		.memory_mib = c->memory_mib,
 		.max_connections = c->max_connections,
 		.has_hugepages = dp.has_hugepages,
+		.no_offloads = c->offloads == SNAP_OFFLOADS_NONE,
 	};
 	const char *why = "";
 	uint32_t port;
@@ -268,6 +269,10 @@ int dataplane_open_io(void)
 	if (rc < 0)
 		LOG(ERR, "cannot open ports device=%s error=\"%s\" why=\"%s\"",
 		    port < dp.nb_devices ? dp.device[port] : "-", strerror(-rc), why);
+	for (uint32_t i = 0; rc == 0 && i < dp.nb_devices; i++)
+		if (dp.io.port[i].mtu < p.mtu[i])
+			LOG(WARN, "the port carries no larger packets device=%s mtu=%u wanted=%u",
+			    dp.io.port[i].name, dp.io.port[i].mtu, p.mtu[i]);
 	return rc;
 }
 
@@ -318,6 +323,7 @@ static void describe_ports(struct feedback_hdr *h)
 		out->nb_rxq = p->nb_rxq;
 		out->nb_txq = p->nb_txq;
 		out->offloads = p->offloads;
+		out->mtu = p->mtu;
 		memcpy(out->mac, p->mac, sizeof(out->mac));
 	}
 	h->nb_ports = dp.io.nb_ports;
@@ -403,9 +409,11 @@ int dataplane_launch(void)
 	for (uint32_t i = 0; i < dp.io.nb_ports; i++) {
 		const struct io_port *p = &dp.io.port[i];
 
-		LOG(NOTICE, "port device=%s driver=%s mac=%02x:%02x:%02x:%02x:%02x:%02x queues=%u",
+		LOG(NOTICE,
+		    "port device=%s driver=%s mac=%02x:%02x:%02x:%02x:%02x:%02x queues=%u mtu=%u "
+		    "offloads=%#x",
 		    p->name, p->driver, p->mac[0], p->mac[1], p->mac[2], p->mac[3], p->mac[4],
-		    p->mac[5], p->nb_rxq);
+		    p->mac[5], p->nb_rxq, p->mtu, p->offloads);
 	}
 	LOG(NOTICE, "running workers=%u ports=%u hugepages=%s", dp.nb_workers, dp.io.nb_ports,
 	    dp.has_hugepages ? "yes" : "no");

@@ -29,6 +29,16 @@
 #define FEEDBACK_MAX_COUNTERS 256u
 #define FEEDBACK_MAX_PORTS 8u
 
+/* feedback_port.offloads: what the port does for us. */
+#define FEEDBACK_OFFLOAD_TX_CKSUM (1u << 0) /* TCP, both families */
+#define FEEDBACK_OFFLOAD_RX_CKSUM (1u << 1)
+#define FEEDBACK_OFFLOAD_RSS (1u << 2)
+#define FEEDBACK_OFFLOAD_TSO (1u << 3) /* cuts long packets into segments */
+#define FEEDBACK_OFFLOAD_VLAN_STRIP (1u << 4)
+#define FEEDBACK_OFFLOAD_VLAN_INSERT (1u << 5)
+#define FEEDBACK_OFFLOAD_MULTI_SEGS (1u << 6) /* sends packets in several buffers */
+#define FEEDBACK_OFFLOAD_SCATTER (1u << 7)    /* receives them so */
+
 static_assert(OUTCOME__COUNT <= FEEDBACK_MAX_COUNTERS, "raise FEEDBACK_MAX_COUNTERS and the ABI");
 
 struct feedback_hdr {
@@ -47,9 +57,9 @@ struct feedback_hdr {
 		char driver[24];
 		uint32_t interface; /* index in the config */
 		uint32_t nb_rxq, nb_txq;
-		uint32_t offloads; /* bit 0: tx checksum, 1: rx checksum, 2: RSS */
+		uint32_t offloads; /* FEEDBACK_OFFLOAD_*, in use */
 		uint8_t mac[6];
-		uint8_t unused[2];
+		uint16_t mtu;
 		uint32_t unused2;
 	} port[FEEDBACK_MAX_PORTS];
 	uint32_t nb_ports;

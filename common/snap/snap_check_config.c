@@ -104,8 +104,9 @@ static bool check_head(struct cfg_check *c)
 	for (uint32_t i = 0; i < cfg->nb_workers; i++)
 		if (cfg->workers[i] >= MAX_CORE)
 			return refuse(c, "config: worker core");
-	if (cfg->idle > SNAP_IDLE_POLL || cfg->hugepages > SNAP_HUGE_OFF)
-		return refuse(c, "config: idle or hugepages");
+	if (cfg->idle > SNAP_IDLE_POLL || cfg->hugepages > SNAP_HUGE_OFF ||
+	    cfg->offloads > SNAP_OFFLOADS_NONE)
+		return refuse(c, "config: idle, huge pages or offloads");
 	if (!str_ok(c, cfg->gateway_serial) || !str_ok(c, cfg->vdom))
 		return refuse(c, "config: string");
 	if (cfg->ems.count > SNAP_MAX_EMS || cfg->exprs.count > SNAP_MAX_EXPRS ||

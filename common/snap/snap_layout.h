@@ -380,6 +380,11 @@ enum snap_hugepages {
 	SNAP_HUGE_OFF
 };
 
+enum snap_offloads {
+	SNAP_OFFLOADS_AUTO,
+	SNAP_OFFLOADS_NONE
+};
+
 struct snap_config {
 	uint32_t magic; /* SNAP_CONFIG_MAGIC */
 	uint32_t abi;
@@ -393,7 +398,8 @@ struct snap_config {
 	uint32_t memory_mib;      /* packet and heap memory for EAL */
 	uint8_t idle;             /* enum snap_idle */
 	uint8_t hugepages;        /* enum snap_hugepages */
-	uint8_t unused[2];
+	uint8_t offloads;         /* enum snap_offloads */
+	uint8_t unused;
 	uint64_t dataplane_fingerprint; /* of all that only a restart can change */
 
 	/* time-outs, milliseconds */

@@ -143,8 +143,12 @@ int show_interfaces(struct cli *cli)
 		{"MAC", "mac", VIEW_PLAIN, 0},
 		{"RXQ", "rx_queues", VIEW_PLAIN, TABLE_RIGHT},
 		{"TXQ", "tx_queues", VIEW_PLAIN, TABLE_RIGHT},
-		{"TX CHECKSUM", "tx_checksum", VIEW_PLAIN, 0},
-		{"RX CHECKSUM", "rx_checksum", VIEW_PLAIN, 0},
+		{"MTU", "mtu", VIEW_PLAIN, TABLE_RIGHT},
+		{"TX CKSUM", "tx_checksum", VIEW_PLAIN, 0},
+		{"RX CKSUM", "rx_checksum", VIEW_PLAIN, 0},
+		{"TSO", "tso", VIEW_PLAIN, 0},
+		{"VLAN STRIP", "vlan_strip", VIEW_PLAIN, 0},
+		{"VLAN INSERT", "vlan_insert", VIEW_PLAIN, 0},
 		{"RSS", "rss", VIEW_PLAIN, 0},
 	};
 

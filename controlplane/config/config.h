@@ -59,6 +59,7 @@ struct config_dataplane {
 	unsigned nb_workers;
 	enum snap_idle idle;
 	enum snap_hugepages hugepages;
+	enum snap_offloads offloads;
 	uint32_t max_connections;
 	uint32_t memory_mib; /* as asked for, or derived */
 };
@@ -289,7 +290,7 @@ struct config_env {
 
 /*
  * Hash of the parts of <cfg> that only a restart of the data plane changes: cores, memory,
- * hugepages, number of connections, devices and MTUs of the interfaces.
+ * hugepages, offloads, number of connections, devices and MTUs of the interfaces.
  */
 uint64_t config_dataplane_fingerprint(const struct config *cfg);
 

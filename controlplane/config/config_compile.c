@@ -376,8 +376,8 @@ static uint64_t mix(uint64_t h, const void *ptr, size_t len)
 uint64_t config_dataplane_fingerprint(const struct config *cfg)
 {
 	const struct config_dataplane *d = &cfg->dataplane;
-	const uint32_t head[] = {d->nb_workers, d->hugepages, d->max_connections, d->memory_mib,
-				 cfg->nb_interfaces};
+	const uint32_t head[] = {d->nb_workers,      d->hugepages,  d->offloads,
+				 d->max_connections, d->memory_mib, cfg->nb_interfaces};
 	uint64_t h = mix(UINT64_C(0xcbf29ce484222325), head, sizeof(head));
 
 	h = mix(h, d->workers, d->nb_workers * sizeof(d->workers[0]));
@@ -400,6 +400,7 @@ static void fill_scalars(const struct config *cfg, struct snap_config *out)
 	out->memory_mib = d->memory_mib;
 	out->idle = (uint8_t)d->idle;
 	out->hugepages = (uint8_t)d->hugepages;
+	out->offloads = (uint8_t)d->offloads;
 	out->dataplane_fingerprint = config_dataplane_fingerprint(cfg);
 	out->handshake_ms = t->handshake * 1000;
 	out->head_ms = t->head * 1000;

@@ -149,6 +149,7 @@ static void read_dataplane(struct reader *r, const json_t *o)
 		d->workers[i] = (uint16_t)json_integer_value(json_array_get(workers, i));
 	d->idle = (enum snap_idle)word(o, "idle", WORDS("adaptive", "poll"));
 	d->hugepages = (enum snap_hugepages)word(o, "hugepages", WORDS("auto", "on", "off"));
+	d->offloads = (enum snap_offloads)word(o, "offloads", WORDS("auto", "none"));
 	d->max_connections = num(o, "max_connections");
 	d->memory_mib = num(o, "memory_mib");
 	/* 2 KiB for a connection's state and queued packets, and what each worker has anyway. */

@@ -134,19 +134,35 @@ static void get_status(const struct rest_req *req, struct rest_res *res)
 
 static json_t *port_json(const struct cp *cp, const struct feedback_port *p)
 {
+	static const struct {
+		uint32_t bit;
+		const char *name;
+	} offload[] = {
+		{FEEDBACK_OFFLOAD_TX_CKSUM, "tx_checksum"},
+		{FEEDBACK_OFFLOAD_RX_CKSUM, "rx_checksum"},
+		{FEEDBACK_OFFLOAD_TSO, "tso"},
+		{FEEDBACK_OFFLOAD_VLAN_STRIP, "vlan_strip"},
+		{FEEDBACK_OFFLOAD_VLAN_INSERT, "vlan_insert"},
+		{FEEDBACK_OFFLOAD_MULTI_SEGS, "multi_segment"},
+		{FEEDBACK_OFFLOAD_SCATTER, "scatter"},
+		{FEEDBACK_OFFLOAD_RSS, "rss"},
+	};
 	char mac[18];
 
 	(void)snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x", p->mac[0], p->mac[1],
 		       p->mac[2], p->mac[3], p->mac[4], p->mac[5]);
-	return json_pack("{s:o,s:o,s:o,s:s,s:i,s:i,s:b,s:b,s:b}", "interface",
-			 p->interface < cp->config->nb_interfaces
-				 ? rest_cstr(cp->config->interfaces[p->interface].name)
-				 : json_null(),
-			 "port", rest_string(p->name, strnlen(p->name, sizeof(p->name))), "driver",
-			 rest_string(p->driver, strnlen(p->driver, sizeof(p->driver))), "mac", mac,
-			 "rx_queues", (int)p->nb_rxq, "tx_queues", (int)p->nb_txq, "tx_checksum",
-			 (p->offloads & 1) != 0, "rx_checksum", (p->offloads & 2) != 0, "rss",
-			 (p->offloads & 4) != 0);
+	json_t *j = json_pack(
+		"{s:o,s:o,s:o,s:s,s:i,s:i,s:i}", "interface",
+		p->interface < cp->config->nb_interfaces
+			? rest_cstr(cp->config->interfaces[p->interface].name)
+			: json_null(),
+		"port", rest_string(p->name, strnlen(p->name, sizeof(p->name))), "driver",
+		rest_string(p->driver, strnlen(p->driver, sizeof(p->driver))), "mac", mac,
+		"rx_queues", (int)p->nb_rxq, "tx_queues", (int)p->nb_txq, "mtu", (int)p->mtu);
+	for (size_t i = 0; i < sizeof(offload) / sizeof(offload[0]); i++)
+		json_object_set_new(j, offload[i].name,
+				    json_boolean((p->offloads & offload[i].bit) != 0));
+	return j;
 }
 
 static void get_interfaces(const struct rest_req *req, struct rest_res *res)

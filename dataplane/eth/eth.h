@@ -18,6 +18,8 @@
 #define ETH_TYPE_IP4 0x0800u
 #define ETH_TYPE_ARP 0x0806u
 #define ETH_TYPE_VLAN 0x8100u
+#define ETH_TYPE_QINQ 0x88a8u /* 802.1ad */
+#define ETH_TYPE_IP6 0x86ddu
 #define ETH_NO_IFACE 0xffu
 #define ETH_NO_PORT 0xffffu
 
@@ -39,9 +41,10 @@ struct eth {
 static_assert(ETH_MAX_IFACES < ETH_NO_IFACE, "an interface's index is an octet");
 
 enum eth_verdict {
-	ETH_V_DROPPED, /* counted and freed */
-	ETH_V_ARP,     /* the buffer begins at the payload */
-	ETH_V_IP4,
+	ETH_V_DROPPED,   /* counted and freed */
+	ETH_V_ARP,       /* the buffer begins at the payload */
+	ETH_V_IP,        /* either family: the first octet has the version that the type promised */
+	ETH_V_IP6_GROUP, /* IPv6 in a multicast frame */
 };
 
 void eth_init(struct eth *e, struct io_worker *io, uint64_t *counters);
@@ -49,8 +52,9 @@ void eth_init(struct eth *e, struct io_worker *io, uint64_t *counters);
 void eth_configure(struct eth *e, const struct eth_iface *iface, uint32_t nb);
 
 /*
- * Take a received frame. Only unicast to us, and ARP to all, pass: IPv4 in a link-layer broadcast
- * or multicast is nothing that TCP may answer (RFC 1122 4.2.3.10).
+ * Take a received frame. Unicast to us passes, and ARP to all. IPv4 in a link-layer broadcast or
+ * multicast is nothing that TCP may answer (RFC 1122 4.2.3.10); IPv6 in a multicast, of the groups
+ * that neighbour discovery uses, is told apart from what came to us alone.
  */
 enum eth_verdict eth_input(struct eth *e, struct rte_mbuf *m, uint8_t *ret_iface);
 

@@ -3,13 +3,15 @@
 /* The part of io that runs for each burst. */
 
 #include "base/count.h"
-#include "io/io.h"
+#include "io/io_priv.h"
 
-#include <rte_ethdev.h>
 #include <rte_mbuf.h>
 #include <rte_ring.h>
 
 #include <string.h>
+
+/* TCP packets of each port, per worker, whose worker is worked out in software too. */
+#define RSS_PROBES 256u
 
 static_assert(sizeof(((struct io_port *)0)->mac) == RTE_ETHER_ADDR_LEN, "an Ethernet address");
 
@@ -20,6 +22,8 @@ void io_worker_init(struct io_worker *w, const struct io *io, uint32_t index, ui
 	w->index = index;
 	w->counters = counters;
 	w->pool = io->tx_pool[index];
+	for (uint32_t i = 0; i < IO_MAX_PORTS; i++)
+		w->rss[i].left = RSS_PROBES;
 }
 
 static void drop_batch(struct io_worker *w, struct rte_mbuf **pkts, uint32_t nb, enum outcome why)
@@ -79,6 +83,28 @@ static bool is_spread_by_nic(const struct io_port *p, const struct rte_mbuf *m)
 	       (p->has_rss_ip6 && (m->packet_type & RTE_PTYPE_L3_MASK) == RTE_PTYPE_L3_IPV6);
 }
 
+/*
+ * Is the NIC's spreading to be believed? The first packets are looked at in software too; a port
+ * that took our key and table and puts a packet elsewhere is steered in software from then on.
+ */
+static bool is_rss_trusted(struct io_worker *w, const struct io_port *p, const struct rte_mbuf *m)
+{
+	struct io_rss_probe *probe = &w->rss[p - w->io->port];
+	uint32_t worker = w->index;
+
+	if (probe->left == 0)
+		return !probe->is_wrong;
+	probe->left--;
+	if (steer_frame(&w->io->steer, rte_pktmbuf_mtod(m, const uint8_t *), m->data_len,
+			&worker) != STEER_FLOW ||
+	    worker == w->index)
+		return true;
+	count(w->counters, OUTCOME_STEER_RSS_WRONG);
+	probe->left = 0;
+	probe->is_wrong = true;
+	return false;
+}
+
 /* Keep what is ours of <pkts>, pass on the rest. Returns how many are left. */
 static uint16_t steer_burst(struct io_worker *w, struct rte_mbuf **pkts, uint16_t nb,
 			    const struct io_port *p)
@@ -89,7 +115,7 @@ static uint16_t steer_burst(struct io_worker *w, struct rte_mbuf **pkts, uint16_
 		struct rte_mbuf *m = pkts[i];
 		uint32_t worker = w->index;
 
-		if (!is_spread_by_nic(p, m)) {
+		if (!is_spread_by_nic(p, m) || !is_rss_trusted(w, p, m)) {
 			const uint8_t *frame = rte_pktmbuf_mtod(m, const uint8_t *);
 			const enum steer_verdict v =
 				steer_frame(&w->io->steer, frame, m->data_len, &worker);
@@ -166,46 +192,105 @@ static struct rte_mbuf *flatten(struct io_worker *w, struct rte_mbuf *m)
 	return flat;
 }
 
+/* What <m> is on the wire: packets, and bytes with the headers that each of them has. */
+static uint32_t wire_packets(const struct rte_mbuf *m, uint64_t *bytes)
+{
+	const uint32_t hdr_len = m->l2_len + m->l3_len + m->l4_len;
+
+	*bytes += m->pkt_len;
+	if (!(m->ol_flags & RTE_MBUF_F_TX_TCP_SEG))
+		return 1;
+
+	const uint32_t n = (m->pkt_len - hdr_len + m->tso_segsz - 1) / m->tso_segsz;
+
+	*bytes += (uint64_t)(n - 1) * hdr_len;
+	return n;
+}
+
+/*
+ * The driver's own look at packets that ask it for something (it may want a checksum begun in its
+ * own way). Returns how many are left: what it refuses is dropped.
+ */
+static uint32_t prepare(struct io_worker *w, const struct io_port *p, uint16_t txq,
+			struct io_batch *b)
+{
+	uint32_t n = 0;
+
+	if (p->tx_flags == 0)
+		return b->nb;
+	for (;;) {
+		n += rte_eth_tx_prepare(p->id, txq, b->pkt + n, (uint16_t)(b->nb - n));
+		if (n == b->nb)
+			return n;
+		drop_batch(w, b->pkt + n, 1, OUTCOME_TX_REFUSED);
+		b->nb--;
+		memmove(b->pkt + n, b->pkt + n + 1, (b->nb - n) * sizeof(b->pkt[0]));
+	}
+}
+
+/* Hand <b> to the port. Returns how many it took. */
+static uint32_t transmit(struct io_worker *w, const struct io_port *p, struct io_batch *b)
+{
+	const uint16_t txq = p->nb_txq > 1 ? (uint16_t)w->index : 0;
+	uint64_t bytes[IO_BATCH], sum = 0;
+	uint32_t wire[IO_BATCH], packets = 0, n = 0;
+
+	b->nb = prepare(w, p, txq, b);
+	/* Before the driver may free them. */
+	for (uint32_t i = 0; i < b->nb; i++) {
+		bytes[i] = 0;
+		wire[i] = wire_packets(b->pkt[i], &bytes[i]);
+	}
+	while (n < b->nb) {
+		const uint16_t sent =
+			rte_eth_tx_burst(p->id, txq, b->pkt + n, (uint16_t)(b->nb - n));
+
+		if (sent == 0)
+			break;
+		n += sent;
+	}
+	for (uint32_t i = 0; i < n; i++) {
+		packets += wire[i];
+		sum += bytes[i];
+	}
+	count_add(w->counters, OUTCOME_TX_PACKETS, packets);
+	count_add(w->counters, OUTCOME_TX_BYTES, sum);
+	return n;
+}
+
 static void send_batch(struct io_worker *w, uint32_t port, struct io_batch *b)
 {
 	const struct io_port *p = &w->io->port[port];
 	const bool is_ours = p->nb_txq > 1 || p->owner == w->index;
-	uint64_t bytes = 0;
-	uint32_t n = 0;
+	uint32_t n;
 
-	if (!is_ours) {
+	if (is_ours)
+		n = transmit(w, p, b);
+	else
 		n = rte_ring_enqueue_burst(w->io->tx_ring[p->owner], (void **)b->pkt, b->nb, NULL);
-	} else {
-		const uint16_t txq = p->nb_txq > 1 ? (uint16_t)w->index : 0;
-
-		for (uint32_t i = 0; i < b->nb; i++)
-			bytes += b->pkt[i]->pkt_len;
-		while (n < b->nb) {
-			const uint16_t sent =
-				rte_eth_tx_burst(p->id, txq, b->pkt + n, (uint16_t)(b->nb - n));
-
-			if (sent == 0)
-				break;
-			n += sent;
-		}
-		for (uint32_t i = n; i < b->nb; i++)
-			bytes -= b->pkt[i]->pkt_len;
-		count_add(w->counters, OUTCOME_TX_PACKETS, n);
-		count_add(w->counters, OUTCOME_TX_BYTES, bytes);
-	}
 	drop_batch(w, b->pkt + n, b->nb - n, OUTCOME_TX_FULL);
 	b->nb = 0;
 }
 
+bool io_inserts_tag(const struct io_worker *w, uint32_t port, const struct rte_mbuf *m)
+{
+	const struct io_port *p = &w->io->port[port];
+
+	return (p->offloads & IO_OFFLOAD_VLAN_INSERT) &&
+	       (!p->is_insert_unshared || rte_mbuf_refcnt_read(m) == 1);
+}
+
 void io_tx(struct io_worker *w, uint32_t port, struct rte_mbuf *m)
 {
+	const struct io_port *p = &w->io->port[port];
 	struct io_batch *b = &w->tx[port];
 
-	if (m->nb_segs > 1 && !w->io->port[port].is_multi_seg) {
+	if (m->nb_segs > 1 && !(p->offloads & IO_OFFLOAD_MULTI_SEGS)) {
 		m = flatten(w, m);
 		if (m == NULL)
 			return;
 	}
+	io_cksum_finish(m, p->tx_flags);
 	m->port = (uint16_t)port;
 	b->pkt[b->nb++] = m;
 	if (b->nb == IO_BATCH)

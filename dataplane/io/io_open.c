@@ -2,10 +2,9 @@
 
 /* The part of io that runs once: pools, rings, ports, and what each port can do. */
 
-#include "io/io.h"
+#include "io/io_priv.h"
 
 #include <rte_errno.h>
-#include <rte_ethdev.h>
 #include <rte_lcore.h>
 #include <rte_mbuf.h>
 #include <rte_ring.h>
@@ -19,20 +18,39 @@
 #define RING_SIZE 2048u
 #define POOL_CACHE 256u
 #define NB_DESC 1024u
-#define DATA_ROOM (2048u + RTE_PKTMBUF_HEADROOM)
-/* What a buffer takes of EAL's memory; without huge pages a page holds just one. */
-#define BUFFER_BYTES 2560u
-#define BUFFER_BYTES_4K 4352u
+/* What a buffer takes of EAL's memory besides its room; no huge pages: whole 4 KiB pages. */
+#define BUFFER_OVERHEAD (RTE_PKTMBUF_HEADROOM + 384u)
+#define PAGE 4096u
+#define PAGE_OVERHEAD 256u
 #define POOL_MIN 4096u
 #define POOL_MAX (1u << 20)
 /* Buffers that one connection may fill in each direction before back-pressure holds it. */
 #define BUFFERS_PER_CONN 16u
 
-void io_pool_sizes(const struct io_params *p, uint32_t *ret_rx, uint32_t *ret_tx)
+uint16_t io_room(uint16_t mtu)
+{
+	/*
+	 * A segment to be sent shares its buffer with what the send queue knows of it
+	 * (TCP_SEG_PAYLOAD_OFF); a frame that is copied into one buffer has two tags at most.
+	 */
+	const uint32_t room = RTE_ALIGN_CEIL(mtu + 64u + RTE_ETHER_HDR_LEN + 8u, 256u);
+
+	return (uint16_t)RTE_MAX(room, IO_ROOM);
+}
+
+static uint64_t buffer_bytes(const struct io_params *p, uint16_t room)
+{
+	const uint32_t bytes = room + BUFFER_OVERHEAD;
+
+	return p->has_hugepages ? bytes : RTE_ALIGN_CEIL(bytes, PAGE) + PAGE_OVERHEAD;
+}
+
+void io_pool_sizes(const struct io_params *p, uint16_t rx_room, uint16_t tx_room, uint32_t *ret_rx,
+		   uint32_t *ret_tx)
 {
 	const uint64_t bytes = (uint64_t)p->memory_mib << 20;
-	const uint64_t each = p->has_hugepages ? BUFFER_BYTES : BUFFER_BYTES_4K;
-	const uint64_t affordable = bytes / 4 * 3 / each / p->nb_workers / 2;
+	const uint64_t pair = buffer_bytes(p, rx_room) + buffer_bytes(p, tx_room);
+	const uint64_t affordable = bytes / 4 * 3 / pair / p->nb_workers;
 	const uint64_t useful = (uint64_t)p->max_connections * BUFFERS_PER_CONN / p->nb_workers +
 				2ull * NB_DESC * p->nb_ports + POOL_MIN;
 	const uint64_t nb = RTE_MIN(RTE_MIN(affordable, useful), POOL_MAX);
@@ -45,11 +63,13 @@ void io_pool_sizes(const struct io_params *p, uint32_t *ret_rx, uint32_t *ret_tx
 static int make_pools(struct io *io, uint32_t worker)
 {
 	const int socket = (int)rte_lcore_to_socket_id(worker + 1);
+	const uint16_t rx = (uint16_t)(io->rx_room + RTE_PKTMBUF_HEADROOM);
+	const uint16_t tx = (uint16_t)(io->tx_room + RTE_PKTMBUF_HEADROOM);
 	char name[RTE_MEMPOOL_NAMESIZE];
 
 	(void)snprintf(name, sizeof(name), "tw_rx_pool%u", worker);
 	io->rx_pool[worker] =
-		rte_pktmbuf_pool_create(name, io->rx_pool_size, POOL_CACHE, 0, DATA_ROOM, socket);
+		rte_pktmbuf_pool_create(name, io->rx_pool_size, POOL_CACHE, 0, rx, socket);
 	if (io->rx_pool[worker] == NULL)
 		return -rte_errno;
 	/*
@@ -58,7 +78,7 @@ static int make_pools(struct io *io, uint32_t worker)
 	 */
 	(void)snprintf(name, sizeof(name), "tw_tx_pool%u", worker);
 	io->tx_pool[worker] = rte_pktmbuf_pool_create_by_ops(name, io->tx_pool_size, POOL_CACHE, 0,
-							     DATA_ROOM, socket, "ring_mp_sc");
+							     tx, socket, "ring_mp_sc");
 	return io->tx_pool[worker] == NULL ? -rte_errno : 0;
 }
 
@@ -72,11 +92,6 @@ static int make_rings(struct io *io, uint32_t worker)
 	(void)snprintf(name, sizeof(name), "tw_tx_ring%u", worker);
 	io->tx_ring[worker] = rte_ring_create(name, RING_SIZE, socket, RING_F_SC_DEQ);
 	return io->rx_ring[worker] == NULL || io->tx_ring[worker] == NULL ? -rte_errno : 0;
-}
-
-static bool is_tap(const struct io_port *p)
-{
-	return strcmp(p->driver, "net_tap") == 0;
 }
 
 /* memif ports have a random address unless one is configured, ring ports have none at all. */
@@ -123,47 +138,11 @@ static int port_mac(struct io_port *p)
 
 	if (rc < 0)
 		return rc;
-	if (is_tap(p) || needs_mac(p, &addr))
+	if (io_is_tap(p) || needs_mac(p, &addr))
 		make_mac(p->device, p->mac);
 	else
 		memcpy(p->mac, addr.addr_bytes, sizeof(p->mac));
 	return 0;
-}
-
-/* Can the port spread TCP over <nb> queues by our key? */
-static bool can_rss(const struct rte_eth_dev_info *info, const struct io_port *p, uint32_t nb)
-{
-	return nb > 1 && !is_tap(p) && info->max_rx_queues >= nb && info->max_tx_queues >= nb &&
-	       (info->flow_type_rss_offloads & RTE_ETH_RSS_NONFRAG_IPV4_TCP) != 0 &&
-	       info->hash_key_size <= STEER_KEY_MAX && info->reta_size > 0 &&
-	       info->reta_size <= STEER_BUCKETS_MAX &&
-	       (info->reta_size & (info->reta_size - 1)) == 0;
-}
-
-/*
- * Checksum offload of tap is a loop in the driver: no gain over doing it where the bytes are
- * warm, so it counts as not having it.
- */
-static void choose_offloads(struct io_port *p, const struct rte_eth_dev_info *info,
-			    struct rte_eth_conf *conf)
-{
-	const uint64_t tx = RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_TCP_CKSUM;
-	const uint64_t rx = RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_TCP_CKSUM;
-
-	p->offloads = 0;
-	if ((info->tx_offload_capa & tx) == tx && !is_tap(p)) {
-		conf->txmode.offloads |= tx;
-		p->offloads |= IO_OFFLOAD_TX_CKSUM;
-	}
-	if ((info->rx_offload_capa & rx) == rx && !is_tap(p)) {
-		conf->rxmode.offloads |= rx;
-		p->offloads |= IO_OFFLOAD_RX_CKSUM;
-	}
-	p->is_multi_seg = (info->tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS) != 0;
-	if (p->is_multi_seg)
-		conf->txmode.offloads |= RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
-	if (p->mtu + RTE_ETHER_HDR_LEN + 8u > DATA_ROOM - RTE_PKTMBUF_HEADROOM)
-		conf->rxmode.offloads |= info->rx_offload_capa & RTE_ETH_RX_OFFLOAD_SCATTER;
 }
 
 static int set_reta(struct io_port *p, const struct steer *s)
@@ -201,7 +180,32 @@ static int setup_queues(struct io *io, struct io_port *p)
 	return 0;
 }
 
-static int open_port(struct io *io, struct io_port *p, const char **ret_why)
+/* Our key and table: what steer.h computes, and where it says that a packet goes. */
+static void ask_for_rss(struct io_port *p, const struct rte_eth_dev_info *info,
+			uint8_t key[static STEER_KEY_MAX], struct rte_eth_conf *conf)
+{
+	p->offloads |= IO_OFFLOAD_RSS;
+	p->has_rss_ip6 = (info->flow_type_rss_offloads & RTE_ETH_RSS_NONFRAG_IPV6_TCP) != 0;
+	steer_key(key, STEER_KEY_MAX);
+	conf->rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
+	conf->rx_adv_conf.rss_conf = (struct rte_eth_rss_conf){
+		.rss_key = key,
+		.rss_key_len = info->hash_key_size == 0 ? 40 : info->hash_key_size,
+		.rss_hf = RTE_ETH_RSS_NONFRAG_IPV4_TCP |
+			  (p->has_rss_ip6 ? RTE_ETH_RSS_NONFRAG_IPV6_TCP : 0),
+	};
+}
+
+/* What the driver says afterwards counts: some know no other MTU than their kernel side's. */
+static void set_mtu(struct io_port *p)
+{
+	const int rc = rte_eth_dev_set_mtu(p->id, p->mtu);
+
+	if (rc < 0 && rc != -ENOTSUP && p->mtu > RTE_ETHER_MTU)
+		p->mtu = RTE_ETHER_MTU;
+}
+
+static int open_port(struct io *io, struct io_port *p, bool no_offloads, const char **ret_why)
 {
 	uint8_t key[STEER_KEY_MAX];
 	struct rte_eth_conf conf = {0};
@@ -211,27 +215,23 @@ static int open_port(struct io *io, struct io_port *p, const char **ret_why)
 	*ret_why = "the driver does not tell what the port can do";
 	if (rc < 0)
 		return rc;
-	choose_offloads(p, &info, &conf);
+	io_choose_offloads(p, &info, no_offloads, io->rx_room, &conf);
 	p->nb_rxq = p->nb_txq = 1;
-	if (can_rss(&info, p, io->nb_workers) && info.reta_size == io->steer.nb_buckets) {
+	if (io_can_rss(p, &info, io->nb_workers, no_offloads) &&
+	    info.reta_size == io->steer.nb_buckets) {
 		p->nb_rxq = p->nb_txq = (uint16_t)io->nb_workers;
-		p->offloads |= IO_OFFLOAD_RSS;
-		p->has_rss_ip6 = (info.flow_type_rss_offloads & RTE_ETH_RSS_NONFRAG_IPV6_TCP) != 0;
-		steer_key(key, sizeof(key));
-		conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
-		conf.rx_adv_conf.rss_conf = (struct rte_eth_rss_conf){
-			.rss_key = key,
-			.rss_key_len = info.hash_key_size == 0 ? 40 : info.hash_key_size,
-			.rss_hf = RTE_ETH_RSS_NONFRAG_IPV4_TCP |
-				  (p->has_rss_ip6 ? RTE_ETH_RSS_NONFRAG_IPV6_TCP : 0),
-		};
+		ask_for_rss(p, &info, key, &conf);
 	}
+	const bool is_mtu_declared =
+		(uint32_t)p->mtu + RTE_ETHER_HDR_LEN + RTE_ETHER_CRC_LEN <= info.max_rx_pktlen;
+
+	conf.rxmode.mtu = is_mtu_declared ? RTE_MAX(p->mtu, info.min_mtu) : 0;
 	*ret_why = "configuring the port failed";
 	rc = rte_eth_dev_configure(p->id, p->nb_rxq, p->nb_txq, &conf);
 	if (rc < 0)
 		return rc;
-	/* Drivers that cannot change it have 1500, or what their kernel side has. */
-	(void)rte_eth_dev_set_mtu(p->id, p->mtu);
+	if (is_mtu_declared)
+		set_mtu(p);
 	*ret_why = "setting up the port's queues failed";
 	rc = setup_queues(io, p);
 	if (rc < 0)
@@ -283,50 +283,73 @@ static int find_port(struct io_port *p, struct slice device)
 }
 
 /* Ports that spread by RSS must agree on the rows of the indirection: those of the first count. */
-static uint32_t choose_buckets(const struct io *io)
+static uint32_t choose_buckets(const struct io *io, bool no_offloads)
 {
 	for (uint32_t i = 0; i < io->nb_ports; i++) {
 		struct rte_eth_dev_info info;
 
 		if (rte_eth_dev_info_get(io->port[i].id, &info) == 0 &&
-		    can_rss(&info, &io->port[i], io->nb_workers))
+		    io_can_rss(&io->port[i], &info, io->nb_workers, no_offloads))
 			return info.reta_size;
 	}
 	return STEER_BUCKETS;
 }
 
-static int open_ports(struct io *io, const struct io_params *p, const char **ret_why,
+/* Which ports there are, what MTU each carries, and so how large buffers must be. */
+static int find_ports(struct io *io, const struct io_params *p, const char **ret_why,
 		      uint32_t *ret_port)
 {
-	for (uint32_t i = 0; i < p->nb_ports; i++) {
-		const int rc = find_port(&io->port[i], p->device[i]);
+	uint16_t largest = 0;
+	bool is_scattered = true;
 
+	for (uint32_t i = 0; i < p->nb_ports; i++) {
+		struct rte_eth_dev_info info = {0};
+		int rc = find_port(&io->port[i], p->device[i]);
+
+		if (rc == 0)
+			rc = rte_eth_dev_info_get(io->port[i].id, &info);
 		if (rc < 0) {
 			*ret_port = i;
 			*ret_why = "there is no such device, or its driver failed";
 			return rc;
 		}
-		io->port[i].mtu = p->mtu[i];
+		io->port[i].mtu = RTE_MIN(p->mtu[i], io_largest_mtu(&io->port[i], &info));
 		io->port[i].owner = (uint16_t)(i % p->nb_workers);
+		largest = RTE_MAX(largest, io->port[i].mtu);
+		is_scattered &= io_can_scatter(&io->port[i], &info, p->no_offloads);
 	}
 	io->nb_ports = p->nb_ports;
-	steer_init(&io->steer, p->nb_workers, choose_buckets(io));
-	io->has_tx_cksum = io->nb_ports > 0;
+	io->tx_room = io_room(largest);
+	io->rx_room = is_scattered ? IO_ROOM : io->tx_room;
+	return 0;
+}
+
+static int open_ports(struct io *io, const struct io_params *p, const char **ret_why,
+		      uint32_t *ret_port)
+{
+	steer_init(&io->steer, p->nb_workers, choose_buckets(io, p->no_offloads));
+	io->tso_max = UINT32_MAX;
+	io->tso_max_segs = UINT16_MAX;
 	for (uint32_t i = 0; i < io->nb_ports; i++) {
-		const int rc = open_port(io, &io->port[i], ret_why);
+		struct io_port *port = &io->port[i];
+		const int rc = open_port(io, port, p->no_offloads, ret_why);
 
 		if (rc < 0) {
 			*ret_port = i;
 			return rc;
 		}
-		io->has_tx_cksum &= (io->port[i].offloads & IO_OFFLOAD_TX_CKSUM) != 0;
-		io->is_steered |= p->nb_workers > 1 && io->port[i].nb_rxq == 1;
+		io->has_tx_cksum |= (port->offloads & IO_OFFLOAD_TX_CKSUM) != 0;
+		io->tso_max = RTE_MIN(io->tso_max, port->tso_max);
+		io->tso_max_segs = RTE_MIN(io->tso_max_segs, port->tso_max_segs);
+		io->is_steered |= p->nb_workers > 1 && port->nb_rxq == 1;
 	}
 	return 0;
 }
 
 int io_open(struct io *io, const struct io_params *p, const char **ret_why, uint32_t *ret_port)
 {
+	int rc;
+
 	memset(io, 0, sizeof(*io));
 	*ret_port = p->nb_ports;
 	if (p->nb_ports > IO_MAX_PORTS || p->nb_workers > SNAP_MAX_WORKERS) {
@@ -334,10 +357,12 @@ int io_open(struct io *io, const struct io_params *p, const char **ret_why, uint
 		return -E2BIG;
 	}
 	io->nb_workers = p->nb_workers;
-	io_pool_sizes(p, &io->rx_pool_size, &io->tx_pool_size);
+	rc = find_ports(io, p, ret_why, ret_port);
+	if (rc < 0)
+		return rc;
+	io_pool_sizes(p, io->rx_room, io->tx_room, &io->rx_pool_size, &io->tx_pool_size);
 	for (uint32_t i = 0; i < p->nb_workers; i++) {
-		int rc = make_pools(io, i);
-
+		rc = make_pools(io, i);
 		*ret_why = "not enough memory for packet buffers: raise dataplane.memory_mib";
 		if (rc < 0)
 			return rc;

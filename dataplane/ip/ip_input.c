@@ -30,7 +30,7 @@ static bool is_checksum_right(const struct rte_mbuf *m, const struct ip_hdr *h, 
 {
 	const uint64_t told = m->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK;
 
-	if (told == RTE_MBUF_F_RX_IP_CKSUM_GOOD)
+	if (told == RTE_MBUF_F_RX_IP_CKSUM_GOOD || told == RTE_MBUF_F_RX_IP_CKSUM_NONE)
 		return true;
 	/* A port that says "bad" is not believed either: some say it of what they did not check. */
 	return rte_raw_cksum(h, ihl) == 0xffff;
@@ -63,6 +63,48 @@ static enum outcome check_options(const struct ip_hdr *h, uint16_t ihl)
 }
 
 /*
+ * The subnet's own number and its broadcast address are nobody's; an address of a subnet of ours
+ * comes by that subnet's interface. With several subnets that hold it, one is enough.
+ */
+bool ip_is_elsewhere(const struct ip_stack *ip, const struct ip_addr *src, uint8_t iface)
+{
+	const struct local *l = &ip->neigh->local;
+	bool is_elsewhere = false;
+
+	for (uint32_t i = 0; i < l->nb; i++) {
+		const struct ip_ifaddr *a = &l->addr[i].a;
+
+		if (a->prefix_len == 128 || ip_addr_is_link_local(&a->addr) ||
+		    !ip_addr_has_prefix(src, &a->addr, a->prefix_len))
+			continue;
+		if (a->iface == iface)
+			return false;
+		is_elsewhere = true;
+	}
+	return is_elsewhere;
+}
+
+/* RFC 1122 3.2.1.3. RFC 3021: a /31 has neither of the two. */
+static bool is_subnets_own(const struct ip_stack *ip, const struct ip_addr *src, uint8_t iface)
+{
+	const struct local *l = &ip->neigh->local;
+
+	for (uint32_t i = 0; i < l->nb; i++) {
+		const struct ip_ifaddr *a = &l->addr[i].a;
+
+		if (a->iface != iface || a->prefix_len >= 127 || a->prefix_len < 96 ||
+		    !ip_addr_has_prefix(src, &a->addr, a->prefix_len))
+			continue;
+
+		const uint32_t host = (uint32_t)((1ull << (128 - a->prefix_len)) - 1);
+		const uint32_t part = rte_be_to_cpu_32(ip_addr_to_v4(src)) & host;
+
+		return part == 0 || part == host;
+	}
+	return false;
+}
+
+/*
  * Addresses that no packet on a wire may come from (RFC 1122 3.2.1.3, RFC 6890): this network,
  * loopback, groups and the reserved rest with broadcast; ourselves; the subnet's own number and
  * broadcast; or a subnet of ours that is on another interface.
@@ -70,26 +112,10 @@ static enum outcome check_options(const struct ip_hdr *h, uint16_t ihl)
 static bool is_spoofed(const struct ip_stack *ip, uint32_t src_be, uint8_t iface)
 {
 	const uint32_t first = rte_be_to_cpu_32(src_be) >> 24;
-	bool is_elsewhere = false;
+	const struct ip_addr src = ip_addr_from_v4(src_be);
 
-	if (first == 0 || first == 127 || first >= 224 ||
-	    ip_local_find(ip, src_be, ETH_NO_IFACE) != NULL)
-		return true;
-	for (uint32_t i = 0; i < ip->nb_addrs; i++) {
-		const struct arp_addr *a = &ip->addr[i];
-		const uint32_t host = rte_be_to_cpu_32(~a->mask_be);
-		const uint32_t part = rte_be_to_cpu_32(src_be) & host;
-
-		if (a->mask_be == UINT32_MAX || ((a->addr_be ^ src_be) & a->mask_be) != 0)
-			continue;
-		if (a->iface != iface) {
-			is_elsewhere = true;
-			continue;
-		}
-		/* RFC 3021: a /31 has neither of the two. */
-		return host > 1 && (part == 0 || part == host);
-	}
-	return is_elsewhere;
+	return first == 0 || first == 127 || first >= 224 || ip_is_local(ip, &src, ETH_NO_IFACE) ||
+	       is_subnets_own(ip, &src, iface) || ip_is_elsewhere(ip, &src, iface);
 }
 
 static enum outcome check(struct ip_stack *ip, uint8_t iface, struct rte_mbuf *m,
@@ -101,20 +127,28 @@ static enum outcome check(struct ip_stack *ip, uint8_t iface, struct rte_mbuf *m
 		return OUTCOME_IP_CHECKSUM;
 
 	const enum outcome why = ihl == IP_HDR_LEN ? OUTCOME__COUNT : check_options(h, ihl);
+	const struct ip_addr dst = ip_addr_from_v4(h->dst_be);
 
 	if (why != OUTCOME__COUNT)
 		return why;
-	if (ip_local_find(ip, h->dst_be, iface) == NULL)
+	if (!ip_is_local(ip, &dst, iface))
 		return OUTCOME_IP_NOT_OURS;
 	if (is_spoofed(ip, h->src_be, iface))
 		return OUTCOME_IP_SPOOFED;
-	if ((rte_be_to_cpu_16(h->off_be) & OFF_MASK) != 0)
-		return OUTCOME_IP_FRAGMENT;
 	return OUTCOME__COUNT;
 }
 
-enum ip_verdict ip_input(struct ip_stack *ip, uint8_t iface, struct rte_mbuf *m, uint64_t now_us,
-			 struct ip_icmp_error *ret_error)
+/* RFC 1122 3.2.2.1: who asks for what we do not have is told so. */
+static enum ip_verdict refuse_proto(struct ip_stack *ip, struct rte_mbuf *m, uint8_t proto,
+				    uint64_t now_us)
+{
+	ip_error_send(ip, m, ICMP_UNREACH,
+		      proto == IPPROTO_UDP ? ICMP_UNREACH_PORT : ICMP_UNREACH_PROTO, 0, now_us);
+	return ip_drop(ip, m, OUTCOME_IP_PROTO_UNKNOWN);
+}
+
+static enum ip_verdict ip4_input(struct ip_stack *ip, uint8_t iface, struct rte_mbuf *m,
+				 uint64_t now_us, struct ip_icmp_error *ret_error)
 {
 	const struct ip_hdr *h = rte_pktmbuf_mtod(m, const struct ip_hdr *);
 
@@ -126,13 +160,33 @@ enum ip_verdict ip_input(struct ip_stack *ip, uint8_t iface, struct rte_mbuf *m,
 
 	if (why != OUTCOME__COUNT)
 		return ip_drop(ip, m, why);
+	if ((rte_be_to_cpu_16(h->off_be) & OFF_MASK) != 0)
+		return ip_drop(ip, m, OUTCOME_IP_FRAGMENT);
 	switch (h->proto) {
 	case IPPROTO_TCP:
 		m->l2_len = 0;
+		m->l3_len = ihl;
 		return IP_V_TCP;
 	case IPPROTO_ICMP:
-		return ip_icmp_input(ip, iface, m, ihl, now_us, ret_error);
+		return ip_icmp_input(ip, m, ihl, now_us, ret_error);
 	default:
-		return ip_drop(ip, m, OUTCOME_IP_PROTO_UNKNOWN);
+		return refuse_proto(ip, m, h->proto, now_us);
 	}
+}
+
+enum ip_verdict ip_input(struct ip_stack *ip, uint8_t iface, struct rte_mbuf *m, uint64_t now_us,
+			 struct ip_icmp_error *ret_error)
+{
+	/* eth has seen the first octet. */
+	if (*rte_pktmbuf_mtod(m, const uint8_t *) >> 4 == 4)
+		return ip4_input(ip, iface, m, now_us, ret_error);
+	return ip6_input(ip, iface, m, false, now_us, ret_error);
+}
+
+void ip_input_group(struct ip_stack *ip, uint8_t iface, struct rte_mbuf *m, uint64_t now_us)
+{
+	struct ip_icmp_error unused;
+
+	/* Neither TCP nor an error about it comes out of what is for many. */
+	(void)ip6_input(ip, iface, m, true, now_us, &unused);
 }

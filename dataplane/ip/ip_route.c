@@ -9,92 +9,66 @@
 #include <errno.h>
 #include <string.h>
 
-static uint32_t hash_addr(uint32_t addr_be)
+static uint32_t slot_of(const struct ip_addr *a)
 {
-	return (rte_be_to_cpu_32(addr_be) * 2654435761u) >> 22;
-}
-static_assert(IP_LOCAL_SLOTS == 1u << 10 && IP_CACHE_SLOTS == 1u << 10, "hash_addr()'s ten bits");
-static_assert(IP_MAX_ADDRS < IP_LOCAL_SLOTS, "the search for an address ends at a free slot");
+	uint64_t x[2];
 
-void ip_init(struct ip_stack *ip, struct arp *arp, uint64_t *counters)
+	memcpy(x, a->b, sizeof(x));
+	return (uint32_t)((x[0] * 31 ^ x[1]) * 0x9e3779b97f4a7c15ull >> 54);
+}
+static_assert(IP_CACHE_SLOTS == 1u << 10, "slot_of()'s ten bits");
+
+void ip_init(struct ip_stack *ip, struct neigh *neigh, struct nd *nd, uint64_t *counters)
 {
 	memset(ip, 0, sizeof(*ip));
-	ip->arp = arp;
+	ip->neigh = neigh;
+	ip->nd = nd;
 	ip->counters = counters;
-}
-
-/* The same address may be there once per interface. */
-const struct arp_addr *ip_local_find(const struct ip_stack *ip, uint32_t addr_be, uint8_t iface)
-{
-	uint32_t slot = hash_addr(addr_be);
-
-	for (; ip->local[slot] != 0; slot = (slot + 1) % IP_LOCAL_SLOTS) {
-		const struct arp_addr *a = &ip->addr[ip->local[slot] - 1];
-
-		if (a->addr_be == addr_be && (a->iface == iface || iface == ETH_NO_IFACE))
-			return a;
-	}
-	return NULL;
-}
-
-static void add_address(struct ip_stack *ip, const struct arp_addr *a)
-{
-	uint32_t slot = hash_addr(a->addr_be);
-
-	if (ip->nb_addrs == IP_MAX_ADDRS || ip_local_find(ip, a->addr_be, a->iface) != NULL)
-		return;
-	ip->addr[ip->nb_addrs++] = *a;
-	while (ip->local[slot] != 0)
-		slot = (slot + 1) % IP_LOCAL_SLOTS;
-	ip->local[slot] = (uint16_t)ip->nb_addrs;
 }
 
 /* Insertion sort: longest first, and of equal length the one that was named first. */
 static void add_route(struct ip_stack *ip, const struct ip_route *r)
 {
-	const uint32_t mask = rte_be_to_cpu_32(r->mask_be);
 	uint32_t i = ip->nb_routes;
 
 	if (ip->nb_routes == IP_MAX_ROUTES)
 		return;
-	for (; i > 0 && rte_be_to_cpu_32(ip->route[i - 1].mask_be) < mask; i--)
+	for (; i > 0 && ip->route[i - 1].len < r->len; i--)
 		ip->route[i] = ip->route[i - 1];
 	ip->route[i] = *r;
 	ip->nb_routes++;
 }
 
-void ip_configure(struct ip_stack *ip, const struct arp_addr *addr, uint32_t nb_addrs,
+void ip_configure(struct ip_stack *ip, const struct ip_ifaddr *addr, uint32_t nb_addrs,
 		  const struct ip_route *route, uint32_t nb_routes, uint64_t now_us)
 {
-	ip->nb_addrs = ip->nb_routes = 0;
-	memset(ip->local, 0, sizeof(ip->local));
+	neigh_configure(ip->neigh, addr, nb_addrs, now_us);
+	nd_configure(ip->nd, now_us);
+	ip->nb_routes = 0;
 	memset(ip->cache, 0, sizeof(ip->cache));
-	for (uint32_t i = 0; i < nb_addrs; i++)
-		add_address(ip, &addr[i]);
-	for (uint32_t i = 0; i < ip->nb_addrs; i++) {
-		const struct arp_addr *a = &ip->addr[i];
-
-		/* An address alone, without a subnet, leads nowhere. */
-		if (a->mask_be != UINT32_MAX)
-			add_route(ip, &(struct ip_route){.prefix_be = a->addr_be & a->mask_be,
-							 .mask_be = a->mask_be,
-							 .iface = a->iface});
+	for (uint32_t i = 0; i < nb_addrs; i++) {
+		/* An address alone, without a subnet, leads nowhere; fe80::/10 leads everywhere. */
+		if (addr[i].prefix_len < 128 && !ip_addr_is_link_local(&addr[i].addr))
+			add_route(ip, &(struct ip_route){.prefix = addr[i].addr,
+							 .len = addr[i].prefix_len,
+							 .iface = addr[i].iface});
 	}
 	for (uint32_t i = 0; i < nb_routes; i++)
 		add_route(ip, &route[i]);
-	arp_configure(ip->arp, ip->addr, ip->nb_addrs, now_us);
 }
 
-int ip_route_find(struct ip_stack *ip, uint32_t dst_be, uint8_t *ret_iface,
-		  uint32_t *ret_next_hop_be)
+int ip_route_find(struct ip_stack *ip, const struct ip_addr *dst, uint8_t *ret_iface,
+		  struct ip_addr *ret_next_hop)
 {
-	struct ip_cached *c = &ip->cache[hash_addr(dst_be)];
+	struct ip_cached *c = &ip->cache[slot_of(dst)];
 
-	if (!c->is_used || c->dst_be != dst_be) {
+	if (!c->is_used || !ip_addr_is_equal(&c->dst, dst)) {
 		uint32_t i = 0;
 
+		if (ip_addr_is_link_local(dst))
+			return -EHOSTUNREACH;
 		while (i < ip->nb_routes &&
-		       ((dst_be ^ ip->route[i].prefix_be) & ip->route[i].mask_be) != 0)
+		       !ip_addr_has_prefix(dst, &ip->route[i].prefix, ip->route[i].len))
 			i++;
 		if (i == ip->nb_routes)
 			return -EHOSTUNREACH;
@@ -102,56 +76,108 @@ int ip_route_find(struct ip_stack *ip, uint32_t dst_be, uint8_t *ret_iface,
 		const struct ip_route *r = &ip->route[i];
 
 		*c = (struct ip_cached){
-			.dst_be = dst_be,
-			.next_hop_be = r->next_hop_be == 0 ? dst_be : r->next_hop_be,
+			.dst = *dst,
+			.next_hop = ip_addr_is_unspecified(&r->next_hop) ? *dst : r->next_hop,
 			.iface = r->iface,
 			.is_used = true,
 		};
 	}
 	*ret_iface = c->iface;
-	*ret_next_hop_be = c->next_hop_be;
+	*ret_next_hop = c->next_hop;
 	return 0;
 }
 
-int ip_source_find(struct ip_stack *ip, uint32_t dst_be, uint32_t *ret_src_be)
+int ip_source_find(struct ip_stack *ip, const struct ip_addr *dst, struct ip_addr *ret_src)
 {
-	uint32_t next_hop_be, any = 0;
+	const struct local_addr *src;
+	struct ip_addr next_hop;
 	uint8_t iface;
-	const int rc = ip_route_find(ip, dst_be, &iface, &next_hop_be);
+	const int rc = ip_route_find(ip, dst, &iface, &next_hop);
 
 	if (rc < 0)
 		return rc;
-	for (uint32_t i = 0; i < ip->nb_addrs; i++) {
-		const struct arp_addr *a = &ip->addr[i];
-
-		if (a->iface != iface)
-			continue;
-		if (((a->addr_be ^ next_hop_be) & a->mask_be) == 0) {
-			*ret_src_be = a->addr_be;
-			return 0;
-		}
-		if (any == 0)
-			any = a->addr_be;
-	}
-	if (any == 0)
+	/*
+	 * For IPv4 the address of the next hop's subnet, which is the one that it expects; for
+	 * IPv6 the next hop may be link-local, and then nothing follows from it.
+	 */
+	src = local_source(&ip->neigh->local, iface, ip_addr_is_v4(dst) ? &next_hop : dst);
+	if (src == NULL)
 		return -EHOSTUNREACH;
-	*ret_src_be = any;
+	*ret_src = src->a.addr;
 	return 0;
+}
+
+static void read_addrs(const struct rte_mbuf *m, struct ip_addr *ret_src, struct ip_addr *ret_dst)
+{
+	const uint8_t *p = rte_pktmbuf_mtod(m, const uint8_t *);
+
+	if (p[0] >> 4 == 6) {
+		const struct ip6_header *h = (const struct ip6_header *)p;
+
+		*ret_src = h->src;
+		*ret_dst = h->dst;
+	} else {
+		const struct ip_hdr *h = (const struct ip_hdr *)p;
+
+		*ret_src = ip_addr_from_v4(h->src_be);
+		*ret_dst = ip_addr_from_v4(h->dst_be);
+	}
+}
+
+/*
+ * The link of a link-local <dst>: one that <src> is ours on. Interfaces of one port share its
+ * Ethernet address and so their link-local one; then the one counts where <dst> was heard of.
+ */
+static uint8_t find_link(const struct ip_stack *ip, const struct ip_addr *src,
+			 const struct ip_addr *dst)
+{
+	const struct local *l = &ip->neigh->local;
+	uint8_t any = ETH_NO_IFACE;
+
+	for (uint32_t i = 0; i < l->nb; i++) {
+		const struct local_addr *a = &l->addr[i];
+
+		if (a->state != LOCAL_S_VALID || !ip_addr_is_equal(&a->a.addr, src))
+			continue;
+		if (neigh_find(ip->neigh, a->a.iface, dst) != NULL)
+			return a->a.iface;
+		if (any == ETH_NO_IFACE)
+			any = a->a.iface;
+	}
+	return any;
+}
+
+void ip_output_link(struct ip_stack *ip, uint8_t iface, struct rte_mbuf *m, uint64_t now_us)
+{
+	struct ip_addr src, dst;
+
+	read_addrs(m, &src, &dst);
+	if (ip_addr_is_link_local(&dst))
+		neigh_output(ip->neigh, iface, &dst, m, now_us);
+	else
+		ip_output(ip, m, now_us);
 }
 
 void ip_output(struct ip_stack *ip, struct rte_mbuf *m, uint64_t now_us)
 {
-	const struct ip_hdr *h = rte_pktmbuf_mtod(m, const struct ip_hdr *);
-	uint32_t next_hop_be;
+	const bool is_ip6 = m->data_len > 0 && *rte_pktmbuf_mtod(m, const uint8_t *) >> 4 == 6;
+	struct ip_addr src, dst, next_hop;
 	uint8_t iface;
 
-	if (m->data_len < sizeof(*h)) {
+	if (m->data_len < (is_ip6 ? IP6_HDR_LEN : IP_HDR_LEN)) {
 		(void)ip_drop(ip, m, OUTCOME_BUG);
 		return;
 	}
-	if (ip_route_find(ip, h->dst_be, &iface, &next_hop_be) < 0) {
+	read_addrs(m, &src, &dst);
+	if (ip_addr_is_link_local(&dst)) {
+		iface = find_link(ip, &src, &dst);
+		next_hop = dst;
+	} else if (ip_route_find(ip, &dst, &iface, &next_hop) < 0) {
+		iface = ETH_NO_IFACE;
+	}
+	if (iface == ETH_NO_IFACE) {
 		(void)ip_drop(ip, m, OUTCOME_IP_NO_ROUTE);
 		return;
 	}
-	arp_output(ip->arp, iface, next_hop_be, m, now_us);
+	neigh_output(ip->neigh, iface, &next_hop, m, now_us);
 }

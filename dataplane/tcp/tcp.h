@@ -10,9 +10,9 @@
  * Packets cross the boundary as IPv4 or IPv6 packets: mbuf data starts at the IP header, l2_len is
  * 0. The receive side has checked the IP header (version, length, checksum, destination) and, for
  * IPv6, set l3_len to the length of the header and its extension headers; the engine checks TCP's
- * own header and checksum, unless the mbuf says RTE_MBUF_F_RX_L4_CKSUM_GOOD. Emitted packets are
- * complete, checksums included unless the stack was made with offload; the caller finds the next
- * hop and prepends Ethernet (there is headroom).
+ * own header and checksum, unless the mbuf says RTE_MBUF_F_RX_L4_CKSUM_GOOD or _NONE. Emitted
+ * packets are complete, checksums included unless the stack was made with offload; the caller
+ * finds the next hop and prepends Ethernet (there is headroom).
  */
 
 #pragma once

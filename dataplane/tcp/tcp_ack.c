@@ -56,10 +56,15 @@ void tcp_rtt_sample(struct tcp_conn *c, uint32_t rtt_us, uint64_t now_us)
 	c->rto_us = (uint32_t)RTE_MIN(rto, TCP_RTO_MAX_US);
 }
 
+/*
+ * RFC 9293 3.10.7.4, fifth, and one case more: an ACK that moves snd_una brings its window along,
+ * whatever its sequence number. A resent segment has an old one, and the window before, counted
+ * from the new snd_una, would end behind what the peer has offered.
+ */
 static void update_window(struct tcp_conn *c, const struct tcp_segin *s)
 {
 	/* SND.WL2 needs no field: it is never above snd_una, which the ACK has passed by now. */
-	if (seq_lt(s->seq, c->snd_wl1))
+	if (!seq_gt(s->ack, c->snd_una) && seq_lt(s->seq, c->snd_wl1))
 		return;
 	const uint32_t wnd = (uint32_t)s->wnd << c->snd_wscale;
 
@@ -67,7 +72,7 @@ static void update_window(struct tcp_conn *c, const struct tcp_segin *s)
 		tcp_conn_want_output(c);
 	c->snd_wnd = wnd;
 	c->max_snd_wnd = RTE_MAX(c->max_snd_wnd, wnd);
-	c->snd_wl1 = s->seq;
+	c->snd_wl1 = seq_max(c->snd_wl1, s->seq);
 }
 
 /* What the cumulative ACK covers leaves the queue; the accounts and clocks hear of it first. */

@@ -11,7 +11,7 @@ static void newreno_init(struct tcp_conn *)
 static void newreno_on_ack(struct tcp_conn *c, uint32_t acked, uint64_t)
 {
 	if (c->cwnd < c->ssthresh) {
-		c->cwnd += RTE_MIN(acked, c->ssthresh - c->cwnd);
+		tcp_slow_start(c, acked);
 	} else {
 		/* One segment per round trip. */
 		const uint64_t inc = (uint64_t)c->mss * acked / c->cwnd;

@@ -39,8 +39,7 @@ static void cubic_on_ack(struct tcp_conn *c, uint32_t acked, uint64_t now_us)
 	struct tcp_cubic *q = &c->f->cubic;
 
 	if (c->cwnd < c->ssthresh) {
-		c->cwnd += RTE_MIN(acked, c->ssthresh - c->cwnd);
-		c->cwnd = RTE_MIN(c->cwnd, TCP_MAX_CWND);
+		tcp_slow_start(c, acked);
 		return;
 	}
 	const double cwnd = (double)c->cwnd / c->mss;
@@ -53,7 +52,7 @@ static void cubic_on_ack(struct tcp_conn *c, uint32_t acked, uint64_t now_us)
 
 	target = target < cwnd ? cwnd : target > 1.5 * cwnd ? 1.5 * cwnd : target;
 	const double segs = (double)acked / c->mss;
-	const double alpha = q->w_est >= q->w_max ? 1.0 : CUBIC_ALPHA;
+	const double alpha = q->w_est >= q->cwnd_prior ? 1.0 : CUBIC_ALPHA;
 
 	q->w_est += alpha * segs / cwnd;
 	double next = cwnd + (target - cwnd) / cwnd * segs;
@@ -70,6 +69,7 @@ static uint32_t shrink(struct tcp_conn *c, double beta)
 	const double cwnd = (double)c->cwnd / c->mss;
 
 	/* RFC 9438 4.7, fast convergence: a shrinking share is given up sooner. */
+	q->cwnd_prior = cwnd;
 	q->w_max = cwnd < q->w_max ? cwnd * (1.0 + CUBIC_BETA) / 2.0 : cwnd;
 	q->epoch_us = 0;
 	return RTE_MAX((uint32_t)(c->cwnd * beta), 2 * c->mss);
@@ -87,7 +87,9 @@ static uint32_t cubic_on_mark(struct tcp_conn *c, uint64_t)
 
 static void cubic_on_rto(struct tcp_conn *c)
 {
+	/* RFC 9438 4.8: the curve begins where slow start ends. */
 	c->f->cubic.epoch_us = 0;
+	c->f->cubic.w_max = 0;
 }
 
 const struct tcp_cc_ops tcp_cc_cubic = {

@@ -3,8 +3,8 @@
 /*
  * Explicit congestion notification, RFC 3168: a router marks instead of dropping.
  *
- *	SYN        ECE, CWR       we ask (params.ecn), the first time only: a path that swallows such
- *	                          SYNs gets a plain one next (RFC 3168 6.1.1.1)
+ *	SYN        ECE, CWR       we ask (params.ecn), the first time only: a path that swallows
+ *	                          such SYNs gets a plain one next (RFC 3168 6.1.1.1)
  *	SYN-ACK    ECE            agreed; both flags, or none, is no agreement: some send back what
  *	                          they were sent
  *	data       ECT(0)         new data alone, neither ACKs nor what is resent (6.1.4, 6.1.5)

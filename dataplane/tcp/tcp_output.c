@@ -47,10 +47,16 @@ static uint16_t select_wnd(struct tcp_conn *c)
 	const uint32_t unit = 1u << c->rcv_wscale;
 	uint32_t field = (wnd + unit - 1) >> c->rcv_wscale;
 
+	/*
+	 * Rounded up, so that the edge does not seem to move back; but a trickle of small segments
+	 * that nobody reads would push it on for ever, so once that has given a unit away, down
+	 * (RFC 7323 2.4), and what was offered is still taken.
+	 */
+	if (seq_geq(c->rcv_nxt + (field << c->rcv_wscale), edge + unit))
+		field = wnd >> c->rcv_wscale;
 	if (field > UINT16_MAX)
 		field = UINT16_MAX;
-	/* What rounding gave away is given. */
-	c->rcv_adv = c->rcv_nxt + (field << c->rcv_wscale);
+	c->rcv_adv = seq_max(c->rcv_adv, c->rcv_nxt + (field << c->rcv_wscale));
 	return (uint16_t)field;
 }
 

@@ -158,7 +158,16 @@ struct tcp_cubic {
 	double k;          /* seconds until w_max is reached again */
 	double w_max;      /* segments */
 	double w_est;      /* segments */
+	double cwnd_prior; /* segments: before the last reduction */
 	uint64_t epoch_us; /* 0: no epoch */
+};
+
+/* RFC 9406; tcp_hystart.c. 0: not known, or not yet. */
+struct tcp_hystart {
+	uint32_t round_end; /* sequence number */
+	uint32_t last_min_us, cur_min_us;
+	uint32_t css_base_us;
+	uint8_t nb_samples, css_rounds;
 };
 
 struct tcp_cc_ops {
@@ -280,7 +289,8 @@ struct tcp_flight {
 	uint64_t reo_deadline_us; /* 0: none */
 	uint32_t probe_seq;       /* of the segment that is larger than the path is known to take */
 	uint16_t probe_mss;       /* 0: there is none */
-	struct tcp_cubic cubic;
+	struct tcp_cubic cubic, prior_cubic; /* prior_*: what undo() goes back to */
+	struct tcp_hystart hystart;
 	uint32_t ecn_high; /* what a mark says is news again when this is acknowledged */
 	bool ecn_reduced;  /* ecn_high is set */
 	bool ecn_cwr;      /* the next new data says CWR */
@@ -290,7 +300,7 @@ struct tcp_flight {
 	uint32_t nb_ooo;
 	struct tcp_range rcv_sacks[TCP_OPT_MAX_SACKS]; /* newest first */
 };
-static_assert(sizeof(struct tcp_flight) <= 448, "see TCP_IDLE_MAX");
+static_assert(sizeof(struct tcp_flight) <= 464, "see TCP_IDLE_MAX");
 
 /* A place in one of the stack's lists, by connection id; 0: none. */
 struct tcp_link {
@@ -655,6 +665,12 @@ void tcp_recovery_on_reo(struct tcp_conn *c, uint64_t now_us);
 void tcp_recovery_on_tlp(struct tcp_conn *c, uint64_t now_us);
 void tcp_recovery_on_rto(struct tcp_conn *c, uint64_t now_us);
 void tcp_recovery_sent(struct tcp_conn *c, struct tcp_seg *g, bool is_rtx, uint64_t now_us);
+
+/* ---- tcp_hystart.c ---- */
+/* A round trip that was measured while cwnd < ssthresh. */
+void tcp_hystart_sample(struct tcp_conn *c, uint32_t rtt_us);
+/* <acked> bytes were delivered while cwnd < ssthresh: grow cwnd. */
+void tcp_slow_start(struct tcp_conn *c, uint32_t acked);
 
 /* ---- tcp_ecn.c ---- */
 /* What a SYN or SYN-ACK that is about to leave says besides. */

@@ -93,6 +93,7 @@ static void save_for_undo(struct tcp_conn *c)
 {
 	c->f->prior_cwnd = c->cwnd;
 	c->f->prior_ssthresh = c->ssthresh;
+	c->f->prior_cubic = c->f->cubic;
 	c->f->undo_rtx = 0;
 	c->f->undo_armed = true;
 	c->f->undo_ts = 0;
@@ -144,6 +145,7 @@ static void undo(struct tcp_conn *c)
 {
 	c->cwnd = RTE_MAX(c->cwnd, c->f->prior_cwnd);
 	c->ssthresh = RTE_MAX(c->ssthresh, c->f->prior_ssthresh);
+	c->f->cubic = c->f->prior_cubic;
 	if (c->f->rec == TCP_R_LOSS)
 		unmark_lost(c);
 	c->f->rec = TCP_R_OPEN;
@@ -243,8 +245,22 @@ static void step_open(struct tcp_conn *c, struct tcp_acked *a, bool lost, uint64
 		prr_update(c, a->delivered);
 		return;
 	}
+	if (a->has_rtt && c->cwnd < c->ssthresh)
+		tcp_hystart_sample(c, a->rtt_us);
 	if (a->delivered > 0 && was_cwnd_limited(c, a))
 		c->st->cc->on_ack(c, a->delivered, now_us);
+}
+
+/*
+ * Without SACK a duplicate says that a segment has arrived (RFC 5681 3.2), but there can be no more
+ * of those than segments in flight: the rest were made on the way, or up (RFC 5681 5).
+ */
+static uint32_t dup_delivered(const struct tcp_conn *c, bool is_dup)
+{
+	if (!is_dup || (c->flags & TCP_F_SACK) ||
+	    (uint32_t)c->f->dupacks * c->mss > c->snd_nxt - c->snd_una)
+		return 0;
+	return c->mss;
 }
 
 void tcp_recovery_on_ack(struct tcp_conn *c, const struct tcp_segin *s, struct tcp_acked *a,
@@ -265,7 +281,7 @@ void tcp_recovery_on_ack(struct tcp_conn *c, const struct tcp_segin *s, struct t
 		step_open(c, a, lost || c->f->nb_lost_pending > 0, now_us);
 		break;
 	case TCP_R_RECOVERY:
-		prr_update(c, a->delivered + (is_dup && !(c->flags & TCP_F_SACK) ? c->mss : 0));
+		prr_update(c, a->delivered + dup_delivered(c, is_dup));
 		break;
 	case TCP_R_LOSS:
 		if (a->delivered > 0)

@@ -63,6 +63,8 @@ static struct tcp_stack *make_tcp(struct worker *w, const struct snap_config *co
 		.mss = choose_mss(io),
 		.plpmtud = true,
 		.tx_cksum_offload = io->has_tx_cksum,
+		.tso_max = io->tso_max,
+		.tso_max_segs = io->tso_max_segs,
 		.syn_backlog = RTE_MAX(64u, RTE_MIN(conns_per_worker(config) / 4, 16384u)),
 		.max_rx_mbufs = rx_share,
 		.counters = w->counters,
@@ -111,8 +113,10 @@ struct worker *worker_new(const struct worker_params *p)
 	w->counters = (uint64_t *)w->feedback->counter;
 	io_worker_init(&w->port, w->io, w->index, w->counters);
 	eth_init(&w->eth, &w->port, w->counters);
-	arp_init(&w->arp, &w->eth, w->counters);
-	ip_init(&w->ip, &w->arp, w->counters);
+	neigh_init(&w->neigh, &w->eth, w->counters);
+	arp_init(&w->arp, &w->neigh);
+	nd_init(&w->nd, &w->neigh);
+	ip_init(&w->ip, &w->neigh, &w->nd, w->counters);
 	w->tcp = make_tcp(w, p->config);
 	if (w->tcp == NULL)
 		goto free_worker;
@@ -136,7 +140,7 @@ void worker_free(struct worker *w)
 		return;
 	session_worker_free(w->session);
 	tcp_stack_free(w->tcp);
-	arp_fini(&w->arp);
+	neigh_fini(&w->neigh);
 	io_worker_fini(&w->port);
 	rte_free(w);
 }
@@ -199,19 +203,6 @@ static uint32_t destination_hash(const struct ip_addr *server, uint16_t port)
 	return hash;
 }
 
-static int find_source(struct worker *w, const struct ip_addr *server, struct ip_addr *ret)
-{
-	uint32_t local_be;
-	int rc;
-
-	if (!ip_addr_is_v4(server))
-		return -EHOSTUNREACH;
-	rc = ip_source_find(&w->ip, ip_addr_to_v4(server), &local_be);
-	if (rc == 0)
-		*ret = ip_addr_from_v4(local_be);
-	return rc;
-}
-
 /*
  * RFC 6056 3.3.3 in spirit: where the search begins differs from destination to destination by a
  * secret, and moves on with each connection, so that a port is not used again before the others.
@@ -225,7 +216,7 @@ int worker_pick_local(void *worker, const struct ip_addr *server, uint16_t serve
 	uint16_t port;
 	int rc;
 
-	rc = find_source(w, server, &local);
+	rc = ip_source_find(&w->ip, server, &local);
 	if (rc < 0)
 		return rc;
 	start = w->port_offset + destination_hash(server, server_port) + w->port_next;
@@ -246,11 +237,10 @@ int worker_pick_local(void *worker, const struct ip_addr *server, uint16_t serve
 uint32_t worker_interface_of(void *worker, const struct ip_addr *addr)
 {
 	struct worker *w = worker;
-	uint32_t next_hop_be;
+	struct ip_addr next_hop;
 	uint8_t iface;
 
-	if (!ip_addr_is_v4(addr) ||
-	    ip_route_find(&w->ip, ip_addr_to_v4(addr), &iface, &next_hop_be) < 0)
+	if (ip_route_find(&w->ip, addr, &iface, &next_hop) < 0)
 		return SNAP_NONE;
 	return iface;
 }

@@ -23,7 +23,7 @@
 struct worker_net {
 	uint32_t nb_ifaces, nb_addrs, nb_routes;
 	struct eth_iface iface[ETH_MAX_IFACES];
-	struct arp_addr addr[IP_MAX_ADDRS];
+	struct ip_ifaddr addr[IP_MAX_ADDRS];
 	struct ip_route route[IP_MAX_ROUTES];
 };
 
@@ -59,7 +59,9 @@ struct worker {
 	/* the worker's own */
 	alignas(64) struct io_worker port;
 	struct eth eth;
+	struct neigh neigh;
 	struct arp arp;
+	struct nd nd;
 	struct ip_stack ip;
 	struct tcp_stack *tcp;
 	struct session_worker *session;

@@ -4,17 +4,11 @@
 
 #include "worker/worker_priv.h"
 
-#include <rte_byteorder.h>
+#include <rte_common.h>
 
 #include <string.h>
 
-/* snap_prefix counts in the IPv4-mapped form: an IPv4 /24 is 120. */
-static uint32_t mask_be(uint8_t mapped_len)
-{
-	const unsigned len = mapped_len < 96 ? 0 : mapped_len - 96u;
-
-	return len == 0 ? 0 : rte_cpu_to_be_32(UINT32_MAX << (32 - len));
-}
+#define LINK_LOCAL_LEN 64
 
 static uint16_t find_port(const struct worker *w, struct slice device)
 {
@@ -24,22 +18,44 @@ static uint16_t find_port(const struct worker *w, struct slice device)
 	return ETH_NO_PORT;
 }
 
-/* IPv6 addresses have no effect yet. */
-static void add_address(struct worker_net *net, const struct ip_addr *addr, uint32_t mask,
+static void add_address(struct worker_net *net, const struct ip_addr *addr, uint8_t prefix_len,
 			uint32_t iface)
 {
-	const uint32_t addr_be = ip_addr_to_v4(addr);
-
-	if (!ip_addr_is_v4(addr) || net->nb_addrs == IP_MAX_ADDRS || iface >= net->nb_ifaces)
+	if (net->nb_addrs == IP_MAX_ADDRS || iface >= net->nb_ifaces)
 		return;
 	for (uint32_t i = 0; i < net->nb_addrs; i++)
-		if (net->addr[i].addr_be == addr_be && net->addr[i].iface == iface)
+		if (ip_addr_is_equal(&net->addr[i].addr, addr) && net->addr[i].iface == iface)
 			return;
-	net->addr[net->nb_addrs++] = (struct arp_addr){
-		.addr_be = addr_be,
-		.mask_be = mask,
+	net->addr[net->nb_addrs++] = (struct ip_ifaddr){
+		.addr = *addr,
+		.prefix_len = prefix_len,
 		.iface = (uint8_t)iface,
 	};
+}
+
+/*
+ * RFC 4291 2.1: an interface that speaks IPv6 has a link-local address. One that does not stays
+ * silent; one that was given such an address has it.
+ */
+static void build_link_locals(struct worker_net *net)
+{
+	const uint32_t nb = net->nb_addrs;
+
+	for (uint32_t f = 0; f < net->nb_ifaces; f++) {
+		const struct ip_addr addr = ip_addr_link_local(net->iface[f].mac);
+		bool is_ip6 = false, has_one = false;
+
+		for (uint32_t i = 0; i < nb; i++) {
+			const struct ip_ifaddr *a = &net->addr[i];
+
+			if (a->iface != f || ip_addr_is_v4(&a->addr))
+				continue;
+			is_ip6 = true;
+			has_one |= ip_addr_is_link_local(&a->addr);
+		}
+		if (is_ip6 && !has_one && net->iface[f].port != ETH_NO_PORT)
+			add_address(net, &addr, LINK_LOCAL_LEN, f);
+	}
 }
 
 static void build_ifaces(struct worker *w, const struct snap_view *v, struct worker_net *net)
@@ -53,10 +69,12 @@ static void build_ifaces(struct worker *w, const struct snap_view *v, struct wor
 
 		net->iface[i] =
 			(struct eth_iface){.port = port, .vlan = f[i].vlan, .mtu = f[i].mtu};
-		if (port != ETH_NO_PORT)
+		if (port != ETH_NO_PORT) {
 			memcpy(net->iface[i].mac, w->io->port[port].mac, 6);
+			net->iface[i].mtu = RTE_MIN(f[i].mtu, w->io->port[port].mtu);
+		}
 		for (uint32_t k = 0; k < f[i].addresses.count; k++)
-			add_address(net, &addr[k].addr, mask_be(addr[k].len), i);
+			add_address(net, &addr[k].addr, addr[k].len, i);
 	}
 }
 
@@ -66,14 +84,16 @@ static void build_virtual_addresses(const struct snap_view *v, struct worker_net
 	const struct snap_access_proxy *p = snap_arr(v, v->config->proxies);
 
 	for (uint32_t i = 0; i < v->config->proxies.count; i++)
-		add_address(net, &p[i].address, UINT32_MAX, p[i].interface);
+		add_address(net, &p[i].address, 128, p[i].interface);
 }
 
-/* The interface whose subnet holds <via_be>. */
-static uint8_t find_iface(const struct worker_net *net, uint32_t via_be)
+/* The interface whose subnet holds <via>. A link-local one is on every link: it has to be told. */
+static uint8_t find_iface(const struct worker_net *net, const struct ip_addr *via)
 {
+	if (ip_addr_is_link_local(via))
+		return ETH_NO_IFACE;
 	for (uint32_t i = 0; i < net->nb_addrs; i++)
-		if (((net->addr[i].addr_be ^ via_be) & net->addr[i].mask_be) == 0)
+		if (ip_addr_has_prefix(via, &net->addr[i].addr, net->addr[i].prefix_len))
 			return net->addr[i].iface;
 	return ETH_NO_IFACE;
 }
@@ -83,20 +103,16 @@ static void build_routes(const struct snap_view *v, struct worker_net *net)
 	const struct snap_route *r = snap_arr(v, v->config->routes);
 
 	for (uint32_t i = 0; i < v->config->routes.count && net->nb_routes < IP_MAX_ROUTES; i++) {
-		const uint32_t via_be = ip_addr_to_v4(&r[i].via);
 		const uint32_t iface =
-			r[i].interface == SNAP_NONE ? find_iface(net, via_be) : r[i].interface;
+			r[i].interface == SNAP_NONE ? find_iface(net, &r[i].via) : r[i].interface;
 
-		if (!ip_addr_is_v4(&r[i].prefix.addr) || !ip_addr_is_v4(&r[i].via) ||
+		if (ip_addr_is_v4(&r[i].prefix.addr) != ip_addr_is_v4(&r[i].via) ||
 		    iface >= net->nb_ifaces)
 			continue;
-
-		const uint32_t mask = mask_be(r[i].prefix.len);
-
 		net->route[net->nb_routes++] = (struct ip_route){
-			.prefix_be = ip_addr_to_v4(&r[i].prefix.addr) & mask,
-			.mask_be = mask,
-			.next_hop_be = via_be,
+			.prefix = r[i].prefix.addr,
+			.len = r[i].prefix.len,
+			.next_hop = r[i].via,
 			.iface = (uint8_t)iface,
 		};
 	}
@@ -108,6 +124,7 @@ void worker_net_build(struct worker *w, const struct snap_view *view, struct wor
 	memset(ret, 0, sizeof(*ret));
 	build_ifaces(w, view, ret);
 	build_virtual_addresses(view, ret);
+	build_link_locals(ret);
 	build_routes(view, ret);
 }
 

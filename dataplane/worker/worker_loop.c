@@ -13,8 +13,8 @@
 static void on_icmp_error(struct worker *w, const struct ip_icmp_error *e, uint64_t now_us)
 {
 	const struct tcp_tuple tuple = {
-		.local = ip_addr_from_v4(e->local_be),
-		.remote = ip_addr_from_v4(e->remote_be),
+		.local = e->local,
+		.remote = e->remote,
 		.local_port = e->local_port,
 		.remote_port = e->remote_port,
 	};
@@ -51,9 +51,12 @@ static void input(struct worker *w, struct rte_mbuf **pkts, uint16_t nb, uint64_
 		case ETH_V_ARP:
 			arp_input(&w->arp, iface, pkts[i], now_us);
 			break;
-		case ETH_V_IP4:
+		case ETH_V_IP:
 			if (input_ip(w, iface, pkts[i], now_us))
 				tcp[nb_tcp++] = pkts[i];
+			break;
+		case ETH_V_IP6_GROUP:
+			ip_input_group(&w->ip, iface, pkts[i], now_us);
 			break;
 		case ETH_V_DROPPED:
 			break;
@@ -77,6 +80,18 @@ static uint32_t output(struct worker *w, uint64_t now_us)
 	return nb_all;
 }
 
+/* Questions, announcements, and what of ours cannot be delivered because nobody answers. */
+static void tick_links(struct worker *w, uint64_t now_us)
+{
+	struct ip_icmp_error error;
+
+	neigh_tick(&w->neigh, now_us);
+	arp_tick(&w->arp, now_us);
+	nd_tick(&w->nd, now_us);
+	while (ip_take_unreachable(&w->ip, &error))
+		on_icmp_error(w, &error, now_us);
+}
+
 uint32_t worker_loop(struct worker *w, uint64_t now_us)
 {
 	struct rte_mbuf *pkts[IO_BURST];
@@ -96,7 +111,7 @@ uint32_t worker_loop(struct worker *w, uint64_t now_us)
 	session_worker_run(w->session, now_us);
 	nb_work += output(w, now_us);
 	nb_work += worker_show(w, now_us);
-	arp_tick(&w->arp, now_us);
+	tick_links(w, now_us);
 	nb_work += io_flush(&w->port);
 
 	worker_quiesce(w, now_us);

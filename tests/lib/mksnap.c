@@ -7,7 +7,7 @@
  * a new version.
  *
  *	mksnap --shm DIR [--group GID] [--workers 0,1] [--memory MIB] [--idle poll]
- *	       [--hugepages on|off|auto]
+ *	       [--hugepages on|off|auto] [--offloads auto|none] [--mtu BYTES]
  *	       --if NAME ADDR/LEN VLAN DEVICE ... [--route ADDR/LEN VIA] ...
  */
 
@@ -29,6 +29,8 @@ struct args {
 	const char *dir;
 	gid_t gid; /* of the directory and its files; -1: our own */
 	enum snap_hugepages hugepages;
+	enum snap_offloads offloads;
+	uint16_t mtu; /* of all interfaces */
 	uint16_t workers[SNAP_MAX_WORKERS];
 	uint32_t nb_workers;
 	uint32_t memory_mib;
@@ -114,6 +116,7 @@ static struct args parse(int argc, char **argv)
 		.max_connections = 1000,
 		.gid = (gid_t)-1,
 		.hugepages = SNAP_HUGE_OFF,
+		.mtu = 1500,
 	};
 
 	for (int i = 1; i < argc; i++) {
@@ -123,6 +126,11 @@ static struct args parse(int argc, char **argv)
 			a.gid = number_of(argv[++i]);
 		} else if (strcmp(argv[i], "--hugepages") == 0 && i + 1 < argc) {
 			a.hugepages = parse_huge(argv[++i]);
+		} else if (strcmp(argv[i], "--offloads") == 0 && i + 1 < argc) {
+			a.offloads = strcmp(argv[++i], "none") == 0 ? SNAP_OFFLOADS_NONE
+								    : SNAP_OFFLOADS_AUTO;
+		} else if (strcmp(argv[i], "--mtu") == 0 && i + 1 < argc) {
+			a.mtu = (uint16_t)number_of(argv[++i]);
 		} else if (strcmp(argv[i], "--workers") == 0 && i + 1 < argc) {
 			parse_workers(&a, argv[++i]);
 		} else if (strcmp(argv[i], "--memory") == 0 && i + 1 < argc) {
@@ -159,7 +167,7 @@ static void fill(struct snap_arena *ar, const struct args *a)
 		ifs[i].device = snap_arena_cstr(ar, a->iface[i].device);
 		ifs[i].addresses = snap_arena_arr(ar, &p, 1, sizeof(p));
 		ifs[i].vlan = (uint16_t)number_of(a->iface[i].vlan);
-		ifs[i].mtu = 1500;
+		ifs[i].mtu = a->mtu;
 	}
 	for (uint32_t i = 0; i < a->nb_routes; i++) {
 		routes[i].prefix = parse_prefix(a->route[i].prefix);
@@ -180,6 +188,7 @@ static void fill(struct snap_arena *ar, const struct args *a)
 	c->memory_mib = a->memory_mib;
 	c->idle = a->is_poll ? SNAP_IDLE_POLL : SNAP_IDLE_ADAPTIVE;
 	c->hugepages = (uint8_t)a->hugepages;
+	c->offloads = (uint8_t)a->offloads;
 	c->dataplane_fingerprint = 1;
 	c->handshake_ms = c->head_ms = c->upstream_connect_ms = 10000;
 	c->idle_ms = c->upstream_ms = 60000;

@@ -41,40 +41,51 @@ struct rig *rig_new(uint64_t now_us)
 		{.port = 0, .vlan = 0, .mtu = 1500, .mac = RIG_MAC},
 		{.port = 0, .vlan = 7, .mtu = 1500, .mac = RIG_MAC},
 	};
-	const struct arp_addr addr[] = {
-		{htonl(RIG_ADDR), htonl(0xffffff00), 0},
-		{htonl(RIG_LAN), htonl(0xffffff00), 1},
+	const struct ip_ifaddr addr[] = {
+		{rig_addr4(RIG_ADDR), 120, 0}, {rig_addr4(RIG_LAN), 120, 1},
+		{rig_addr(RIG_ADDR6), 64, 0},  {rig_addr(RIG_LAN6), 64, 1},
+		{rig_addr(RIG_LINK6), 64, 0},
 	};
-	const struct ip_route route = {.next_hop_be = htonl(RIG_GATEWAY), .iface = 0};
+	const struct ip_route route[] = {
+		{.prefix = rig_addr4(0), .len = 96, .next_hop = rig_addr4(RIG_GATEWAY)},
+		{.prefix = {{0}}, .len = 0, .next_hop = rig_addr(RIG_GATEWAY6)},
+	};
 	struct rig *r = &the_rig;
 
 	memset(r, 0, sizeof(*r));
 	r->io.nb_workers = 1;
 	r->io.nb_ports = 1;
-	r->io.port[0].is_multi_seg = true;
+	r->io.port[0].offloads = IO_OFFLOAD_MULTI_SEGS;
 	r->io.tx_pool[0] = pool;
 	steer_init(&r->io.steer, 1, STEER_BUCKETS);
 	io_worker_init(&r->port, &r->io, 0, r->counters);
 	eth_init(&r->eth, &r->port, r->counters);
 	eth_configure(&r->eth, iface, 2);
-	arp_init(&r->arp, &r->eth, r->counters);
-	ip_init(&r->ip, &r->arp, r->counters);
-	ip_configure(&r->ip, addr, 2, &route, 1, now_us);
-	for (int i = 0; i < 2; i++) {
-		arp_tick(&r->arp, now_us);
+	neigh_init(&r->neigh, &r->eth, r->counters);
+	arp_init(&r->arp, &r->neigh);
+	nd_init(&r->nd, &r->neigh);
+	ip_init(&r->ip, &r->neigh, &r->nd, r->counters);
+	ip_configure(&r->ip, addr, 5, route, 2, now_us);
+	for (int i = 0; i < 5; i++) {
+		rig_tick(r, now_us);
 		now_us += 3000000;
 		drop_sent(r);
 	}
-	arp_tick(&r->arp, now_us);
-	drop_sent(r);
-	r->arp.tick_us = 0;
+	r->neigh.tick_us = r->arp.tick_us = r->nd.tick_us = 0;
 	memset(r->counters, 0, sizeof(r->counters));
 	return r;
 }
 
+void rig_tick(struct rig *r, uint64_t now_us)
+{
+	neigh_tick(&r->neigh, now_us);
+	arp_tick(&r->arp, now_us);
+	nd_tick(&r->nd, now_us);
+}
+
 void rig_free(struct rig *r)
 {
-	arp_fini(&r->arp);
+	neigh_fini(&r->neigh);
 	drop_sent(r);
 	assert_int_equal(rte_mempool_in_use_count(pool), 0);
 }
@@ -113,7 +124,10 @@ enum rig_fate rig_input(struct rig *r, const uint8_t *frame, size_t len, size_t 
 	case ETH_V_ARP:
 		arp_input(&r->arp, iface, m, now_us);
 		return RIG_GONE;
-	case ETH_V_IP4:
+	case ETH_V_IP6_GROUP:
+		ip_input_group(&r->ip, iface, m, now_us);
+		return RIG_GONE;
+	case ETH_V_IP:
 		break;
 	case ETH_V_DROPPED:
 		return RIG_GONE;
@@ -243,14 +257,110 @@ size_t rig_arp(uint8_t *ret, uint16_t op, const uint8_t mac[static 6], uint32_t 
 	return 42;
 }
 
-void rig_output(struct rig *r, uint32_t dst, uint64_t now_us)
+static void output(struct rig *r, const uint8_t *frame, size_t len, uint64_t now_us)
 {
-	uint8_t f[128];
-	const size_t len = rig_tcp(f, RIG_ADDR, dst);
 	struct rte_mbuf *m = rte_pktmbuf_alloc(pool);
 
 	if (m == NULL)
 		abort();
-	memcpy(rte_pktmbuf_append(m, (uint16_t)(len - 14)), f + 14, len - 14);
+	memcpy(rte_pktmbuf_append(m, (uint16_t)(len - 14)), frame + 14, len - 14);
 	ip_output(&r->ip, m, now_us);
+}
+
+void rig_output(struct rig *r, uint32_t dst, uint64_t now_us)
+{
+	uint8_t f[128];
+
+	output(r, f, rig_tcp(f, RIG_ADDR, dst), now_us);
+}
+
+void rig_output6(struct rig *r, const char *dst, uint64_t now_us)
+{
+	uint8_t f[128];
+
+	output(r, f, rig_tcp6(f, RIG_ADDR6, dst), now_us);
+}
+
+struct ip_addr rig_addr(const char *text)
+{
+	struct ip_addr a;
+
+	if (ip_addr_parse(text, strlen(text), &a) < 0)
+		abort();
+	return a;
+}
+
+struct ip_addr rig_addr4(uint32_t addr)
+{
+	return ip_addr_from_v4(htonl(addr));
+}
+
+void rig_fix_icmp6(uint8_t *frame, size_t len, size_t off)
+{
+	uint8_t *icmp = frame + 14 + off;
+	const uint32_t n = (uint32_t)(len - 14 - off);
+	struct ip_addr src, dst;
+
+	memcpy(&src, frame + 22, sizeof(src));
+	memcpy(&dst, frame + 38, sizeof(dst));
+	put16(icmp + 2, 0);
+	put16(icmp + 2,
+	      htons((uint16_t)~ip6_pseudo_sum(&src, &dst, n, 58, rte_raw_cksum(icmp, n))));
+}
+
+size_t rig_ip6(uint8_t *ret, const char *src, const char *dst, uint8_t next, const void *payload,
+	       size_t len)
+{
+	const struct ip_addr s = rig_addr(src), d = rig_addr(dst);
+	uint8_t *h = ret + eth(ret, 0x86dd);
+
+	if (d.b[0] == 0xff) {
+		memset(ret, 0x33, 2);
+		memcpy(ret + 2, d.b + 12, 4);
+	}
+	memset(h, 0, 40);
+	h[0] = 0x60;
+	put16(h + 4, (uint32_t)len);
+	h[6] = next;
+	h[7] = 64;
+	memcpy(h + 8, s.b, 16);
+	memcpy(h + 24, d.b, 16);
+	memcpy(h + 40, payload, len);
+	if (next == 58)
+		rig_fix_icmp6(ret, 54 + len, 40);
+	return 54 + len;
+}
+
+size_t rig_tcp6(uint8_t *ret, const char *src, const char *dst)
+{
+	uint8_t th[20] = {[0] = 40000 >> 8, [1] = 40000 & 0xff, [2] = 443 >> 8, [3] = 443 & 0xff,
+			  [7] = 77,         [12] = 0x50,        [13] = 2};
+
+	return rig_ip6(ret, src, dst, 6, th, sizeof(th));
+}
+
+size_t rig_echo6(uint8_t *ret, const char *src, const char *dst, size_t payload)
+{
+	uint8_t icmp[1500] = {128, 0, 0, 0, 0x12, 0x34};
+
+	for (size_t i = 0; i < payload; i++)
+		icmp[8 + i] = (uint8_t)i;
+	return rig_ip6(ret, src, dst, 58, icmp, 8 + payload);
+}
+
+size_t rig_nd(uint8_t *ret, uint8_t type, uint8_t flags, const char *src, const char *dst,
+	      const char *target, const uint8_t *mac)
+{
+	const struct ip_addr t = rig_addr(target);
+	uint8_t icmp[32] = {[0] = type, [4] = flags, [24] = type == 135 ? 1 : 2, [25] = 1};
+	size_t len;
+
+	memcpy(icmp + 8, t.b, 16);
+	if (mac != NULL)
+		memcpy(icmp + 26, mac, 6);
+	len = rig_ip6(ret, src, dst, 58, icmp, mac == NULL ? 24 : 32);
+	if (mac != NULL)
+		memcpy(ret + 6, mac, 6);
+	ret[21] = 255;
+	return len;
 }

@@ -259,8 +259,9 @@ static void wrong_configuration_heads_are_refused(void **state)
 	REFUSED("config: workers", c.cfg->nb_workers = 0);
 	REFUSED("config: workers", c.cfg->nb_workers = 65);
 	REFUSED("config: worker core", c.cfg->workers[0] = UINT16_MAX);
-	REFUSED("config: idle or hugepages", c.cfg->idle = 2);
-	REFUSED("config: idle or hugepages", c.cfg->hugepages = 3);
+	REFUSED("config: idle, huge pages or offloads", c.cfg->idle = 2);
+	REFUSED("config: idle, huge pages or offloads", c.cfg->hugepages = 3);
+	REFUSED("config: idle, huge pages or offloads", c.cfg->offloads = 2);
 	REFUSED("config: string", c.cfg->vdom.off = UINT32_MAX);
 	REFUSED("config: string", c.cfg->gateway_serial.len = UINT32_MAX);
 	REFUSED("config: count", c.cfg->ems.count = 9);

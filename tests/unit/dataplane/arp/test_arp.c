@@ -48,6 +48,13 @@ static void expect_packet(struct rig *r, const uint8_t mac[static 6])
 	assert_memory_equal(f + 12, "\x08\x00\x45", 3);
 }
 
+static const struct neigh_entry *find(const struct rig *r, uint8_t iface, uint32_t addr)
+{
+	const struct ip_addr a = rig_addr4(addr);
+
+	return neigh_find(&r->neigh, iface, &a);
+}
+
 static void expect_nothing(struct rig *r)
 {
 	uint8_t f[2048];
@@ -64,7 +71,7 @@ static void a_request_is_answered_to_its_sender_alone(void **)
 	assert_int_equal(rig_sent(r, f, sizeof(f)), 42);
 	assert_memory_equal(f, peer, 6);
 	assert_memory_equal(f + 20, "\x00\x02\x02\x00\x00\x00\x00\x10\xc0\x00\x02\x0a", 12);
-	assert_non_null(arp_find(&r->arp, 0, htonl(RIG_PEER)));
+	assert_non_null(find(r, 0, RIG_PEER));
 	rig_free(r);
 }
 
@@ -72,13 +79,13 @@ static void packets_wait_for_the_answer_in_order_and_within_bounds(void **)
 {
 	struct rig *r = rig_new(NOW);
 
-	for (unsigned i = 0; i < ARP_PENDING + 3; i++)
+	for (unsigned i = 0; i < NEIGH_PENDING + 3; i++)
 		rig_output(r, RIG_PEER, NOW);
 	expect_request(r, RIG_PEER, NULL);
 	expect_nothing(r);
 	assert_int_equal(r->counters[OUTCOME_ARP_QUEUE_FULL], 3);
 	hear(r, REPLY, peer, RIG_PEER, RIG_ADDR, NOW);
-	for (unsigned i = 0; i < ARP_PENDING; i++)
+	for (unsigned i = 0; i < NEIGH_PENDING; i++)
 		expect_packet(r, peer);
 	expect_nothing(r);
 	rig_output(r, RIG_PEER, NOW);
@@ -97,8 +104,8 @@ static void all_that_waits_is_bounded_too(void **)
 		while (rig_sent(r, f, sizeof(f)) > 0)
 			continue;
 	}
-	assert_int_equal(r->arp.nb_pending, ARP_PENDING_ALL);
-	assert_int_equal(r->counters[OUTCOME_ARP_QUEUE_FULL], 800 - ARP_PENDING_ALL);
+	assert_int_equal(r->neigh.nb_pending, NEIGH_PENDING_ALL);
+	assert_int_equal(r->counters[OUTCOME_ARP_QUEUE_FULL], 800 - NEIGH_PENDING_ALL);
 	rig_free(r);
 }
 
@@ -113,7 +120,7 @@ static void a_silent_neighbour_is_asked_three_times_then_left_alone_a_while(void
 		rig_output(r, RIG_PEER, now); /* more packets make no more requests */
 		expect_nothing(r);
 		now += SECOND;
-		arp_tick(&r->arp, now);
+		rig_tick(r, now);
 	}
 	expect_nothing(r);
 	assert_int_equal(r->counters[OUTCOME_ARP_UNRESOLVED], 4);
@@ -121,7 +128,7 @@ static void a_silent_neighbour_is_asked_three_times_then_left_alone_a_while(void
 	expect_nothing(r);
 	assert_int_equal(r->counters[OUTCOME_ARP_UNRESOLVED], 5);
 	now += 2 * SECOND;
-	arp_tick(&r->arp, now);
+	rig_tick(r, now);
 	rig_output(r, RIG_PEER, now);
 	expect_request(r, RIG_PEER, NULL);
 	rig_free(r);
@@ -130,17 +137,41 @@ static void a_silent_neighbour_is_asked_three_times_then_left_alone_a_while(void
 static void an_old_entry_is_probed_by_unicast_while_it_is_used(void **)
 {
 	struct rig *r = rig_new(NOW);
-	uint64_t now = NOW + 61 * SECOND;
+	uint64_t now = NOW;
 
-	hear(r, REQUEST, peer, RIG_PEER, RIG_ADDR, NOW);
-	(void)rig_sent(r, (uint8_t[64]){0}, 64);
 	rig_output(r, RIG_PEER, now);
-	expect_request(r, RIG_PEER, peer);
-	expect_packet(r, peer);
+	expect_request(r, RIG_PEER, NULL);
 	hear(r, REPLY, peer, RIG_PEER, RIG_ADDR, now);
+	expect_packet(r, peer);
+	assert_int_equal(find(r, 0, RIG_PEER)->state, NEIGH_S_REACHABLE);
+	now += 61 * SECOND;
 	rig_output(r, RIG_PEER, now);
 	expect_packet(r, peer);
 	expect_nothing(r);
+	now += 5 * SECOND;
+	rig_tick(r, now);
+	expect_request(r, RIG_PEER, peer);
+	rig_output(r, RIG_PEER, now);
+	expect_packet(r, peer);
+	hear(r, REPLY, peer, RIG_PEER, RIG_ADDR, now);
+	assert_int_equal(find(r, 0, RIG_PEER)->state, NEIGH_S_REACHABLE);
+	rig_output(r, RIG_PEER, now);
+	expect_packet(r, peer);
+	expect_nothing(r);
+	rig_free(r);
+}
+
+static void a_request_does_not_say_that_we_are_heard(void **)
+{
+	struct rig *r = rig_new(NOW);
+
+	hear(r, REQUEST, peer, RIG_PEER, RIG_ADDR, NOW);
+	assert_int_equal(find(r, 0, RIG_PEER)->state, NEIGH_S_STALE);
+	hear(r, REPLY, peer, RIG_PEER, RIG_ADDR, NOW);
+	assert_int_equal(find(r, 0, RIG_PEER)->state, NEIGH_S_REACHABLE);
+	/* Nor does it take that back. */
+	hear(r, REQUEST, peer, RIG_PEER, RIG_ADDR, NOW);
+	assert_int_equal(find(r, 0, RIG_PEER)->state, NEIGH_S_REACHABLE);
 	rig_free(r);
 }
 
@@ -149,10 +180,10 @@ static void an_unused_entry_is_forgotten(void **)
 	struct rig *r = rig_new(NOW);
 
 	hear(r, REQUEST, peer, RIG_PEER, RIG_ADDR, NOW);
-	arp_tick(&r->arp, NOW + 599 * SECOND);
-	assert_non_null(arp_find(&r->arp, 0, htonl(RIG_PEER)));
-	arp_tick(&r->arp, NOW + 601 * SECOND);
-	assert_null(arp_find(&r->arp, 0, htonl(RIG_PEER)));
+	rig_tick(r, NOW + 599 * SECOND);
+	assert_non_null(find(r, 0, RIG_PEER));
+	rig_tick(r, NOW + 601 * SECOND);
+	assert_null(find(r, 0, RIG_PEER));
 	rig_free(r);
 }
 
@@ -162,7 +193,7 @@ static void an_answer_to_no_question_makes_no_entry(void **)
 
 	hear(r, REPLY, other, RIG_PEER, RIG_ADDR, NOW);
 	hear(r, REQUEST, other, RIG_PEER, RIG_PEER, NOW);
-	assert_null(arp_find(&r->arp, 0, htonl(RIG_PEER)));
+	assert_null(find(r, 0, RIG_PEER));
 	rig_free(r);
 }
 
@@ -195,20 +226,20 @@ static void a_conflict_is_counted_and_answered_once_in_a_while(void **)
 static void a_new_address_is_announced_twice_and_a_kept_one_is_not(void **)
 {
 	struct rig *r = rig_new(NOW);
-	const struct arp_addr addr[] = {
-		{htonl(RIG_ADDR), htonl(0xffffff00), 0},
-		{htonl(RIG_ADDR + 1), htonl(0xffffffff), 0},
+	const struct ip_ifaddr addr[] = {
+		{rig_addr4(RIG_ADDR), 120, 0},
+		{rig_addr4(RIG_ADDR + 1), 128, 0},
 	};
 	uint64_t now = NOW + 100 * SECOND;
 
-	arp_configure(&r->arp, addr, 2, now);
+	neigh_configure(&r->neigh, addr, 2, now);
 	for (int i = 0; i < 2; i++) {
-		arp_tick(&r->arp, now);
+		rig_tick(r, now);
 		expect_request(r, RIG_ADDR + 1, NULL);
 		expect_nothing(r);
 		now += 2 * SECOND;
 	}
-	arp_tick(&r->arp, now);
+	rig_tick(r, now);
 	expect_nothing(r);
 	rig_free(r);
 }
@@ -220,7 +251,7 @@ static void a_scan_fills_the_table_and_the_used_neighbour_stays(void **)
 	uint8_t f[64];
 
 	hear(r, REQUEST, peer, RIG_PEER, RIG_ADDR, now);
-	for (uint32_t i = 0; i < 3 * ARP_CAP; i++) {
+	for (uint32_t i = 0; i < 3 * NEIGH_CAP; i++) {
 		now += 1000;
 		/* Anyone on the link may ask us, under any address. */
 		hear(r, REQUEST, other, 0x0a000000 + i, RIG_ADDR, now);
@@ -228,8 +259,8 @@ static void a_scan_fills_the_table_and_the_used_neighbour_stays(void **)
 		while (rig_sent(r, f, sizeof(f)) > 0)
 			continue;
 	}
-	assert_non_null(arp_find(&r->arp, 0, htonl(RIG_PEER)));
-	assert_int_equal(arp_find(&r->arp, 0, htonl(RIG_PEER))->state, ARP_S_REACHABLE);
+	assert_non_null(find(r, 0, RIG_PEER));
+	assert_int_equal(find(r, 0, RIG_PEER)->state, NEIGH_S_DELAY);
 	rig_free(r);
 }
 
@@ -245,8 +276,8 @@ static void neighbours_behind_a_tag_are_others(void **)
 	assert_int_equal(rig_input(r, tagged, len + 4, 0, NOW), RIG_GONE);
 	assert_int_equal(rig_sent(r, out, sizeof(out)), 46);
 	assert_memory_equal(out + 12, "\x81\x00\x00\x07\x08\x06", 6);
-	assert_non_null(arp_find(&r->arp, 1, htonl(0xc6336414)));
-	assert_null(arp_find(&r->arp, 0, htonl(0xc6336414)));
+	assert_non_null(find(r, 1, 0xc6336414));
+	assert_null(find(r, 0, 0xc6336414));
 	rig_free(r);
 }
 
@@ -258,6 +289,7 @@ int main(void)
 		cmocka_unit_test(all_that_waits_is_bounded_too),
 		cmocka_unit_test(a_silent_neighbour_is_asked_three_times_then_left_alone_a_while),
 		cmocka_unit_test(an_old_entry_is_probed_by_unicast_while_it_is_used),
+		cmocka_unit_test(a_request_does_not_say_that_we_are_heard),
 		cmocka_unit_test(an_unused_entry_is_forgotten),
 		cmocka_unit_test(an_answer_to_no_question_makes_no_entry),
 		cmocka_unit_test(a_gratuitous_packet_moves_a_known_neighbour),

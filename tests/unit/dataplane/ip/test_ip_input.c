@@ -2,7 +2,6 @@
 #include "tests/lib/net_rig.h"
 
 #include <arpa/inet.h>
-#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -44,11 +43,14 @@ static const struct row {
 	{"from ourselves", TCP, AT(11, "\x10"), .outcome = OUTCOME_ETH_NOT_OURS},
 	{"IPv4 in a broadcast", TCP, AT(0, "\xff\xff\xff\xff\xff\xff"),
 	 .outcome = OUTCOME_IP_NOT_OURS},
-	{"IPv6", TCP, AT(12, "\x86\xdd"), .outcome = OUTCOME_ETH_TYPE_UNKNOWN},
+	{"IPv4 that is called IPv6", TCP, AT(12, "\x86\xdd"), .outcome = OUTCOME_IP6_MALFORMED},
+	{"a type of our own making", TCP, AT(12, "\x88\xb5"), .outcome = OUTCOME_ETH_TYPE_UNKNOWN},
 	{"a length, not a type", TCP, AT(12, "\x00\x40"), .outcome = OUTCOME_ETH_TYPE_UNKNOWN},
 	{"a tag that nobody has", TCP, AT(12, "\x81\x00\x00\x09\x08\x00"),
 	 .outcome = OUTCOME_ETH_VLAN_UNKNOWN},
-	{"two tags", TCP, AT(12, "\x81\x00\x00\x07\x81\x00"), .outcome = OUTCOME_ETH_TYPE_UNKNOWN},
+	{"two tags", TCP, AT(12, "\x81\x00\x00\x07\x81\x00"), .outcome = OUTCOME_ETH_QINQ},
+	{"a service tag and a tag", TCP, AT(12, "\x88\xa8\x00\x07\x81\x00"),
+	 .outcome = OUTCOME_ETH_QINQ},
 	{"no IP header", TCP, .len = 14, .outcome = OUTCOME_IP_MALFORMED},
 	{"half an IP header", TCP, .len = 33, .outcome = OUTCOME_IP_MALFORMED},
 	{"IP version 5", TCP, AT(14, "\x55"), .fix = true, .outcome = OUTCOME_IP_MALFORMED},
@@ -134,8 +136,9 @@ static void each_malformed_frame_has_its_outcome(void **)
 
 		const enum rig_fate fate = rig_input(r, f, len, 0, NOW);
 
+		/* Some drops are told to who caused them, which is counted apart. */
 		for (int k = 0; k < OUTCOME__COUNT; k++)
-			nb += r->counters[k];
+			nb += k == OUTCOME_ICMP_ERROR_SENT ? 0 : r->counters[k];
 		if (fate != row->fate || nb != (row->outcome != OUTCOME__COUNT) ||
 		    (nb == 1 && r->counters[row->outcome] != 1)) {
 			for (int k = 0; k < OUTCOME__COUNT; k++)
@@ -271,8 +274,8 @@ static void an_error_about_our_segment_is_passed_up(void **)
 	assert_int_equal(r->error.seq, 77);
 	assert_int_equal(r->error.local_port, 40000);
 	assert_int_equal(r->error.remote_port, 443);
-	assert_int_equal(ntohl(r->error.local_be), RIG_ADDR);
-	assert_int_equal(ntohl(r->error.remote_be), 0x0a010203);
+	assert_int_equal(ntohl(ip_addr_to_v4(&r->error.local)), RIG_ADDR);
+	assert_int_equal(ntohl(ip_addr_to_v4(&r->error.remote)), 0x0a010203);
 	assert_int_equal(rig_input(r, f, icmp_error(f, 3, 1, 555), 0, NOW), RIG_ERROR);
 	assert_int_equal(r->error.mtu, 0);
 	rig_free(r);
@@ -288,30 +291,6 @@ static void errors_that_no_one_should_heed_are_ignored(void **)
 	(void)rig_input(r, f, icmp_error(f, 5, 0, 0), 0, NOW);
 	(void)rig_input(r, f, icmp_error(f, 13, 0, 0), 0, NOW);
 	assert_int_equal(r->counters[OUTCOME_ICMP_IGNORED], 4);
-	rig_free(r);
-}
-
-static void routes_go_by_the_longest_prefix(void **)
-{
-	struct rig *r = rig_new(NOW);
-	uint32_t next_hop, src;
-	uint8_t iface;
-
-	assert_int_equal(ip_route_find(&r->ip, htonl(RIG_PEER), &iface, &next_hop), 0);
-	assert_int_equal(iface, 0);
-	assert_int_equal(ntohl(next_hop), RIG_PEER);
-	assert_int_equal(ip_route_find(&r->ip, htonl(0xc6336414), &iface, &next_hop), 0);
-	assert_int_equal(iface, 1);
-	assert_int_equal(ip_route_find(&r->ip, htonl(0x08080808), &iface, &next_hop), 0);
-	assert_int_equal(ntohl(next_hop), RIG_GATEWAY);
-	assert_int_equal(ip_source_find(&r->ip, htonl(0x08080808), &src), 0);
-	assert_int_equal(ntohl(src), RIG_ADDR);
-	assert_int_equal(ip_source_find(&r->ip, htonl(0xc6336414), &src), 0);
-	assert_int_equal(ntohl(src), RIG_LAN);
-	ip_configure(&r->ip, NULL, 0, NULL, 0, NOW);
-	assert_int_equal(ip_route_find(&r->ip, htonl(RIG_PEER), &iface, &next_hop), -EHOSTUNREACH);
-	rig_output(r, RIG_PEER, NOW);
-	assert_int_equal(r->counters[OUTCOME_IP_NO_ROUTE], 1);
 	rig_free(r);
 }
 
@@ -352,7 +331,7 @@ static void random_frames_are_all_accounted_for(void **)
 		/* An ARP packet that only teaches is not counted. */
 		if (fate == RIG_GONE && !(f[12] == 8 && f[13] == 6) && f[12] != 0x81)
 			assert_true(after > before);
-		arp_tick(&r->arp, NOW + 1000u * i);
+		rig_tick(r, NOW + 1000u * i);
 		while (rig_sent(r, out, sizeof(out)) > 0)
 			continue;
 	}
@@ -369,7 +348,6 @@ int main(void)
 		cmocka_unit_test(echo_is_answered_at_a_bounded_rate),
 		cmocka_unit_test(an_error_about_our_segment_is_passed_up),
 		cmocka_unit_test(errors_that_no_one_should_heed_are_ignored),
-		cmocka_unit_test(routes_go_by_the_longest_prefix),
 		cmocka_unit_test(random_frames_are_all_accounted_for),
 	};
 
