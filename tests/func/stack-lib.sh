@@ -33,6 +33,11 @@ EMPTY_CERT=${EMPTY_CERT:-block}
 MORE_PROXIES=${MORE_PROXIES:-}
 MORE_CERTIFICATES=${MORE_CERTIFICATES:-}
 EXTRA=${EXTRA:-}
+WAN_MORE=${WAN_MORE:-}
+LAN_MORE=${LAN_MORE:-}
+MORE_ROUTES=${MORE_ROUTES:-}
+MORE_LISTEN=${MORE_LISTEN:-} # of nginx, each with a semicolon
+EMS_ADDRESS=${EMS_ADDRESS:-127.0.0.1}
 OUT_OF_SYNC=${OUT_OF_SYNC:-180}
 
 ems()
@@ -45,7 +50,7 @@ ems()
 start_ems()
 {
 	mkdir -p "$EMS"
-	ems serve --port "${EMS_PORT:-0}" "$@" >"$DIR/ems.log" 2>&1 || fail "emsim does not start"
+	ems serve --listen "$EMS_ADDRESS" --port "${EMS_PORT:-0}" "$@" >"$DIR/ems.log" 2>&1 || fail "emsim does not start"
 	PID[ems]=$(cat "$EMS/emsim.pid")
 	EMS_PORT=$(cat "$EMS/emsim.port")
 	# A reload reads these as the control plane's user, for it has let go of root.
@@ -62,12 +67,12 @@ write_config()
   "dataplane": {"workers": $WORKERS, "idle": "adaptive", "hugepages": "$HUGEPAGES",
                 "max_connections": 4096, "memory_mib": 512},
   "interfaces": [
-    {"name": "wan", "device": "$WAN_DEVICE", "addresses": ["192.0.2.10/24"], "role": "wan"},
-    {"name": "lan", "device": "$LAN_DEVICE", "addresses": ["198.51.100.1/24"], "role": "lan"}
+    {"name": "wan", "device": "$WAN_DEVICE", "addresses": ["192.0.2.10/24"$WAN_MORE], "role": "wan"},
+    {"name": "lan", "device": "$LAN_DEVICE", "addresses": ["198.51.100.1/24"$LAN_MORE], "role": "lan"}
   ],
-  "routes": [{"prefix": "0.0.0.0/0", "via": "192.0.2.1"}],
+  "routes": [{"prefix": "0.0.0.0/0", "via": "192.0.2.1"}$MORE_ROUTES],
   "ems": [
-    {"id": 1, "name": "emstest", "server": "127.0.0.1", "https_port": $EMS_PORT,
+    {"id": 1, "name": "emstest", "server": "$EMS_ADDRESS", "https_port": $EMS_PORT,
      "verifying_ca": "ems/ems-ca.pem", "certificate": "ems/gateway.pem", "key": "ems/gateway.key",
      "serial_number": "FCTEMS8823005021", "out_of_sync_threshold": $OUT_OF_SYNC,
      "call_timeout": 5}
@@ -130,6 +135,7 @@ http {
   keepalive_requests 1000000;
   server {
     listen 198.51.100.20:8080;
+    $MORE_LISTEN
     root $DIR/www;
     location /headers {
       default_type text/plain;

@@ -215,7 +215,8 @@ class Server:
         if args.cert:
             self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             self.tls.load_cert_chain(args.cert, args.key)
-        self.listener = socket.create_server((args.address, port), backlog=512)
+        family = socket.AF_INET6 if ":" in args.address else socket.AF_INET
+        self.listener = socket.create_server((args.address, port), family=family, backlog=512)
 
     def note(self, record):
         with self.lock, open(f"{self.args.record}/requests", "a") as f:

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# shellcheck shell=bash disable=SC2034
+#
+# The product with both families on both sides: source it in place of stack-lib.sh. Besides what is
+# there, in IPv6, and with an EMS at [::1]:
+#
+#	client 2001:db8:1::1 --- wan 2001:db8:1::10 [data plane] lan 2001:db8:2::1 --- server ::20
+#
+# The same gateways behind $PROXY and $PROXY6: /four/ and /six/ lead to the server's address of that
+# family, /mixed/ to both in turns; a test adds its own by GATEWAYS_MORE, each with a comma before.
+WAN_MORE=', "2001:db8:1::10/64"'
+LAN_MORE=', "2001:db8:2::1/64"'
+MORE_LISTEN='listen [2001:db8:2::20]:8080;'
+EMS_ADDRESS=${EMS_ADDRESS:-::1}
+PROXY6='https://[2001:db8:1::10]:9043'
+PROXIES='"access_proxies": ["ZTNA-webserver", "ZTNA-webserver-6"]'
+POLICIES=${POLICIES:-"[{\"id\": 17, \"name\": \"allow\", $PROXIES,
+  \"tags\": {\"any\": [\"FortiAD\", \"Low-Risk\"]}, \"action\": \"accept\", \"log\": \"all\"}]"}
+FOUR='{"id": 4, "address": "198.51.100.20", "port": 8080}'
+SIX='{"id": 6, "address": "2001:db8:2::20", "port": 8080}'
+GATEWAYS="[
+  {\"id\": 1, \"url_map\": \"^/four/\", \"url_map_type\": \"regex\", \"service\": \"http\",
+   \"real_servers\": [$FOUR]},
+  {\"id\": 2, \"url_map\": \"^/six/\", \"url_map_type\": \"regex\", \"service\": \"http\",
+   \"real_servers\": [$SIX]},
+  {\"id\": 3, \"url_map\": \"^/mixed/\", \"url_map_type\": \"regex\", \"service\": \"http\",
+   \"ldb_method\": \"round-robin\", \"real_servers\": [$FOUR, $SIX]}
+  ${GATEWAYS_MORE:-},
+  {\"id\": 99, \"url_map\": \"/\", \"service\": \"http\", \"real_servers\": [$SIX]}]"
+VHOSTS=${VHOSTS:-'[]'}
+MORE_CERTIFICATES=', {"name": "web6", "certificate": "ems/web6.pem", "key": "ems/web6.key"}'
+MORE_PROXIES=", {\"name\": \"ZTNA-webserver-6\", \"interface\": \"wan\",
+  \"address\": \"2001:db8:1::10\", \"port\": 9043, \"certificate\": \"web6\",
+  \"virtual_hosts\": $VHOSTS, \"api_gateways\": $GATEWAYS}"
+# shellcheck source=tests/func/stack-lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/stack-lib.sh"
+
+# add_ip6 NAMESPACE INTERFACE ADDRESS/LEN ROUTER: usable at once, for nobody else has it.
+add_ip6()
+{
+	ip -n "$T-$1" -6 addr replace "$3" dev "$2" nodad || fail "cannot set an IPv6 address"
+	ip -n "$T-$1" -6 route replace default via "$4" dev "$2" || fail "cannot set a route"
+}
+
+plug()
+{
+	take_tap "$T-w" client 192.0.2.1/24
+	take_tap "$T-l" server 198.51.100.20/24
+	ip -n "$T-server" route replace default via 198.51.100.1
+	add_ip6 client "$T-w" 2001:db8:1::1/64 2001:db8:1::10
+	add_ip6 server "$T-l" 2001:db8:2::20/64 2001:db8:2::1
+}
+
+# certificate NAME HOST: by the CA of web.pem, its key for the control plane.
+certificate()
+{
+	"$EMSIM" init --dir "$EMS" >/dev/null || fail "emsim init"
+	ems make-server-cert --name "$1" --host "$2" >/dev/null || fail "no certificate $1"
+	chown 64001 "$EMS/$1.key"
+}
+
+# ipv6_up PATH...: and what else begins the path of a file of nginx's.
+ipv6_up()
+{
+	local name
+	need_root
+	certificate web6 2001:db8:1::10
+	stack_up
+	for name in four six mixed "$@"; do
+		ln -sfn . "$DIR/www/$name"
+	done
+}
