@@ -99,7 +99,7 @@ static void curve_is_flat_around_the_old_maximum_and_steep_away_from_it(void **)
 
 static void small_windows_grow_as_reno_would(void **)
 {
-	/* RFC 9438 4.3: alpha = 3 * 0.3 / 1.7 segments a round trip until the old window is reached. */
+	/* RFC 9438 4.3: 3 * 0.3 / 1.7 segments a round trip until the old window is reached. */
 	uint64_t now = SEC;
 	struct tcp_conn *c = after_loss(20, now);
 
