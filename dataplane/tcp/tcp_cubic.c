@@ -24,13 +24,13 @@ static void begin_epoch(struct tcp_conn *c, double cwnd, uint64_t now_us)
 {
 	struct tcp_cubic *q = &c->f->cubic;
 
-	q->epoch_us = now_us;
+	q->epoch_ms = RTE_MAX(tcp_ms(now_us), 1u);
 	q->w_est = cwnd;
 	if (q->w_max <= cwnd) {
-		q->w_max = cwnd;
+		q->w_max = (float)cwnd;
 		q->k = 0;
 	} else {
-		q->k = cbrt((q->w_max - cwnd) / CUBIC_C);
+		q->k = (float)cbrt((q->w_max - cwnd) / CUBIC_C);
 	}
 }
 
@@ -44,10 +44,11 @@ static void cubic_on_ack(struct tcp_conn *c, uint32_t acked, uint64_t now_us)
 	}
 	const double cwnd = (double)c->cwnd / c->mss;
 
-	if (q->epoch_us == 0)
+	if (q->epoch_ms == 0)
 		begin_epoch(c, cwnd, now_us);
 	/* RFC 9438 4.2: where the curve will be one round trip from now, within [1, 1.5] cwnd. */
-	const double t = (double)(now_us - q->epoch_us + c->srtt_us) / 1e6 - q->k;
+	const double since_ms = tcp_ms(now_us) - q->epoch_ms;
+	const double t = since_ms / 1e3 + c->srtt_us / 1e6 - q->k;
 	double target = CUBIC_C * t * t * t + q->w_max;
 
 	target = target < cwnd ? cwnd : target > 1.5 * cwnd ? 1.5 * cwnd : target;
@@ -69,9 +70,9 @@ static uint32_t shrink(struct tcp_conn *c, double beta)
 	const double cwnd = (double)c->cwnd / c->mss;
 
 	/* RFC 9438 4.7, fast convergence: a shrinking share is given up sooner. */
-	q->cwnd_prior = cwnd;
-	q->w_max = cwnd < q->w_max ? cwnd * (1.0 + CUBIC_BETA) / 2.0 : cwnd;
-	q->epoch_us = 0;
+	q->cwnd_prior = (float)cwnd;
+	q->w_max = (float)(cwnd < q->w_max ? cwnd * (1.0 + CUBIC_BETA) / 2.0 : cwnd);
+	q->epoch_ms = 0;
 	return RTE_MAX((uint32_t)(c->cwnd * beta), 2 * c->mss);
 }
 
@@ -88,7 +89,7 @@ static uint32_t cubic_on_mark(struct tcp_conn *c, uint64_t)
 static void cubic_on_rto(struct tcp_conn *c)
 {
 	/* RFC 9438 4.8: the curve begins where slow start ends. */
-	c->f->cubic.epoch_us = 0;
+	c->f->cubic.epoch_ms = 0;
 	c->f->cubic.w_max = 0;
 }
 

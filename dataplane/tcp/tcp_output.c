@@ -301,7 +301,7 @@ static void restart_after_idle(struct tcp_conn *c, uint64_t now_us)
 	if (c->snd_una != c->snd_nxt || now_us - c->last_tx_us < tcp_rto(c))
 		return;
 	c->cwnd = RTE_MIN(c->cwnd, TCP_INIT_CWND_SEGS * c->mss);
-	c->f->cubic.epoch_us = 0;
+	c->f->cubic.epoch_ms = 0;
 }
 
 static void account_new(struct tcp_conn *c, struct tcp_seg *g, uint64_t now_us)

@@ -131,7 +131,8 @@ struct tcp_seg {
 	struct tcp_seg *next;
 	TAILQ_ENTRY(tcp_seg) timed;
 	struct rte_mbuf *m;
-	uint64_t tx_us; /* last transmission */
+	struct tcp_seg *skip; /* the next stop, when this is one: tcp_sndq_find() */
+	uint64_t tx_us;       /* last transmission */
 	uint32_t seq;
 	uint16_t len;
 	uint16_t off; /* of the payload, from buf_addr */
@@ -155,11 +156,11 @@ static inline uint32_t seg_end(const struct tcp_seg *g)
 /* ---- congestion control ---- */
 
 struct tcp_cubic {
-	double k;          /* seconds until w_max is reached again */
-	double w_max;      /* segments */
-	double w_est;      /* segments */
-	double cwnd_prior; /* segments: before the last reduction */
-	uint64_t epoch_us; /* 0: no epoch */
+	double w_est;      /* segments; grows by less than a float could tell */
+	float k;           /* seconds until w_max is reached again */
+	float w_max;       /* segments */
+	float cwnd_prior;  /* segments: before the last reduction */
+	uint32_t epoch_ms; /* 0: no epoch */
 };
 
 /* RFC 9406; tcp_hystart.c. 0: not known, or not yet. */
@@ -254,7 +255,10 @@ struct tcp_flight {
 
 	/* send queue: [head .. snd_next) is in flight, [snd_next .. tail] waits */
 	struct tcp_seg *sndq_head, *sndq_tail, *snd_next, *snd_spare;
-	struct tcp_seg *rtx_hint; /* no lost segment to resend is before this one */
+	struct tcp_seg *rtx_hint;              /* no lost segment to resend is before this one */
+	struct tcp_seg *sack_hint;             /* where the last SACK block ended */
+	struct tcp_seg *stop_head, *stop_tail; /* every so many segments: tcp_sndq_find() */
+	uint32_t stop_gap;
 	TAILQ_HEAD(, tcp_seg) timed;
 	uint32_t sndq_bytes;
 	uint32_t sndq_segs;
@@ -274,14 +278,15 @@ struct tcp_flight {
 	uint8_t rtx_ring_pos;
 	uint8_t reo_mult, reo_persist; /* RFC 8985 6.2 */
 	bool has_history;              /* resent or lost something: worth keeping */
-	uint8_t nb_rcv_sacks;
+	uint8_t nb_rcv_sacks, nb_seen;
 	uint32_t high_seq; /* recovery ends when this is acknowledged */
 	uint32_t fack;     /* highest sequence number known to have arrived */
 	uint32_t prior_cwnd, prior_ssthresh;
 	uint32_t undo_rtx; /* resends of this episode not yet known to be needless */
 	uint32_t undo_ts;  /* TSval of the first resend of this episode; see undo_armed */
 	uint32_t prr_delivered, prr_out, prr_start;
-	uint32_t rtx_ring[TCP_NB_RTX_RING]; /* sequence numbers of the last resends */
+	struct tcp_range seen[TCP_OPT_MAX_SACKS]; /* SACK blocks that have been taken in */
+	uint32_t rtx_ring[TCP_NB_RTX_RING];       /* sequence numbers of the last resends */
 	uint64_t rack_tx_us;
 	uint32_t rack_end, rack_rtt_us;
 	uint32_t reo_round_end; /* the window adapts once per round trip */
@@ -300,7 +305,7 @@ struct tcp_flight {
 	uint32_t nb_ooo;
 	struct tcp_range rcv_sacks[TCP_OPT_MAX_SACKS]; /* newest first */
 };
-static_assert(sizeof(struct tcp_flight) <= 464, "see TCP_IDLE_MAX");
+static_assert(sizeof(struct tcp_flight) <= 488, "see TCP_IDLE_MAX");
 
 /* A place in one of the stack's lists, by connection id; 0: none. */
 struct tcp_link {
@@ -646,6 +651,7 @@ struct tcp_acked {
 	uint32_t delivered; /* bytes newly known to have arrived */
 	uint32_t cum;       /* of these, by advance of snd_una */
 	uint32_t prior_pipe;
+	uint32_t fack; /* what becomes the connection's when all blocks are taken in */
 	bool has_rtt;
 	bool rtx_acked;      /* a resent segment was acknowledged cumulatively */
 	bool dsack_spurious; /* a resend of ours was needless */
@@ -698,6 +704,8 @@ uint64_t tcp_rto(const struct tcp_conn *c);
 /* ---- tcp_sndq.c ---- */
 extern const struct stream_ops tcp_stream_ops;
 void tcp_sndq_free(struct tcp_conn *c);
+/* The segment in flight that <seq> is in, or the next one; NULL when there is none. */
+struct tcp_seg *tcp_sndq_find(const struct tcp_conn *c, uint32_t seq);
 /* Free the segments up to snd_una, which has just moved. */
 void tcp_sndq_drop_head(struct tcp_conn *c);
 /* Cut <g> after <len> bytes; -ENOMEM. */

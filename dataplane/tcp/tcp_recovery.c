@@ -335,6 +335,9 @@ void tcp_recovery_on_rto(struct tcp_conn *c, uint64_t now_us)
 	/* RFC 2018 8: a receiver that dropped what it had reported. */
 	const bool is_reneging = g != NULL && (g->flags & TCP_SEG_F_SACKED);
 
+	if (is_reneging)
+		c->f->nb_seen = 0;
+
 	tcp_count(c->st, OUTCOME_TCP_RTO);
 	if (c->f->rec != TCP_R_LOSS || c->rto_backoff == 0) {
 		if (c->f->rec == TCP_R_OPEN)

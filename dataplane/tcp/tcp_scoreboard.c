@@ -45,7 +45,7 @@ void tcp_seg_set_flags(struct tcp_conn *c, struct tcp_seg *g, uint32_t set, uint
 	g->flags = (uint8_t)((g->flags | set) & ~clear);
 	count_in(c, g);
 	if ((set & TCP_SEG_F_LOST) && c->f->rtx_hint != NULL && seq_lt(g->seq, c->f->rtx_hint->seq))
-		c->f->rtx_hint = NULL;
+		c->f->rtx_hint = g;
 }
 
 uint32_t tcp_pipe(const struct tcp_conn *c)
@@ -148,25 +148,94 @@ static void mark_arrived(struct tcp_conn *c, struct tcp_seg *g, struct tcp_acked
 	}
 }
 
+/* What of [start, r.end) no earlier ACK said: <start> moves there; false when there is nothing. */
+static bool skip_seen(const struct tcp_flight *f, struct tcp_range r, uint32_t *start,
+		      uint32_t *ret_end)
+{
+	uint32_t end = r.end;
+	bool moved;
+
+	do {
+		moved = false;
+		for (unsigned i = 0; i < f->nb_seen; i++) {
+			if (seq_leq(f->seen[i].start, *start) && seq_gt(f->seen[i].end, *start)) {
+				*start = f->seen[i].end;
+				moved = true;
+			}
+		}
+	} while (moved);
+	if (seq_geq(*start, r.end))
+		return false;
+	for (unsigned i = 0; i < f->nb_seen; i++) {
+		if (seq_gt(f->seen[i].start, *start) && seq_lt(f->seen[i].start, end))
+			end = f->seen[i].start;
+	}
+	*ret_end = end;
+	return true;
+}
+
+/* Blocks are remembered, the newest first, so that a repeated one costs no walk. */
+static void remember(struct tcp_conn *c, struct tcp_range r)
+{
+	struct tcp_flight *f = c->f;
+	struct tcp_range kept[TCP_OPT_MAX_SACKS];
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < f->nb_seen; i++) {
+		const struct tcp_range k = f->seen[i];
+
+		if (seq_leq(k.end, c->snd_una))
+			continue;
+		if (seq_leq(k.start, r.end) && seq_geq(k.end, r.start)) {
+			r.start = seq_lt(k.start, r.start) ? k.start : r.start;
+			r.end = seq_max(k.end, r.end);
+		} else if (n < TCP_OPT_MAX_SACKS - 1) {
+			kept[n++] = k;
+		}
+	}
+	f->seen[0] = r;
+	for (unsigned i = 0; i < n; i++)
+		f->seen[i + 1] = kept[i];
+	f->nb_seen = (uint8_t)(n + 1);
+}
+
+/* The segments that <r> covers and that are at least in part in [start, end). */
+static void mark_range(struct tcp_conn *c, struct tcp_range r, uint32_t start, uint32_t end,
+		       struct tcp_acked *a, uint64_t now_us)
+{
+	struct tcp_seg *g = tcp_sndq_find(c, start);
+
+	for (; g != NULL && (g->flags & TCP_SEG_F_SENT) && seq_lt(g->seq, end); g = g->next) {
+		if (seq_lt(g->seq, r.start) || seq_gt(seg_end(g), r.end))
+			continue;
+		if (!(g->flags & TCP_SEG_F_SACKED))
+			mark_arrived(c, g, a, now_us);
+		a->fack = seq_max(a->fack, seg_end(g));
+		c->f->sack_hint = g;
+	}
+}
+
+/*
+ * Invariant: what is in f->seen has been walked, and its segments are marked but for those that
+ * lie across its ends; a block that grows comes to these again.
+ */
 void tcp_sack_mark(struct tcp_conn *c, const struct tcp_segin *s, struct tcp_acked *a,
 		   uint64_t now_us)
 {
 	struct tcp_range blocks[TCP_OPT_MAX_SACKS];
 	const unsigned n = collect_blocks(c, s, take_dsack(c, s, a) ? 1 : 0, blocks);
-	uint32_t fack = c->f->fack;
-	unsigned i = 0;
 
-	for (struct tcp_seg *g = c->f->sndq_head; g != NULL && (g->flags & TCP_SEG_F_SENT) && i < n;
-	     g = g->next) {
-		while (i < n && seq_leq(blocks[i].end, g->seq))
-			i++;
-		if (i == n)
-			break;
-		if (seq_lt(g->seq, blocks[i].start) || seq_gt(seg_end(g), blocks[i].end))
-			continue;
-		if (!(g->flags & TCP_SEG_F_SACKED))
-			mark_arrived(c, g, a, now_us);
-		fack = seq_max(fack, seg_end(g));
+	a->fack = c->f->fack;
+	for (unsigned i = 0; i < n; i++) {
+		uint32_t start = blocks[i].start, end;
+		struct tcp_range all;
+
+		for (; skip_seen(c->f, blocks[i], &start, &end); start = end) {
+			remember(c, (struct tcp_range){start, end});
+			/* Together with what is known around it. */
+			all = c->f->seen[0];
+			mark_range(c, all, start, end, a, now_us);
+		}
 	}
-	c->f->fack = fack;
+	c->f->fack = a->fack;
 }

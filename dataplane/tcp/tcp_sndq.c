@@ -14,6 +14,8 @@
 #include <errno.h>
 #include <string.h>
 
+#define STOP_GAP 32u
+
 static uint8_t *seg_payload(struct tcp_seg *g)
 {
 	return (uint8_t *)g->m->buf_addr + g->off;
@@ -34,6 +36,47 @@ static struct tcp_seg *seg_new(struct tcp_stack *st)
 	return g;
 }
 
+/*
+ * One segment in STOP_GAP is a stop, and stops are linked among themselves, so that finding a
+ * segment by its number costs a walk over stops and one between two of them, whatever the peer
+ * names in its SACK blocks.
+ */
+static void add_stop(struct tcp_flight *f, struct tcp_seg *g)
+{
+	if (f->stop_tail != NULL && ++f->stop_gap < STOP_GAP)
+		return;
+	f->stop_gap = 0;
+	if (f->stop_tail != NULL)
+		f->stop_tail->skip = g;
+	else
+		f->stop_head = g;
+	f->stop_tail = g;
+}
+
+static void drop_stop(struct tcp_flight *f)
+{
+	f->stop_head = f->stop_head->skip;
+	if (f->stop_head == NULL)
+		f->stop_tail = NULL;
+}
+
+struct tcp_seg *tcp_sndq_find(const struct tcp_conn *c, uint32_t seq)
+{
+	const struct tcp_flight *f = c->f;
+	struct tcp_seg *g = f->sndq_head, *hint = f->sack_hint;
+
+	if (hint != NULL && seq - hint->seq < STOP_GAP * c->seg_cap) {
+		g = hint;
+	} else {
+		for (struct tcp_seg *s = f->stop_head; s != NULL && seq_leq(s->seq, seq);
+		     s = s->skip)
+			g = s;
+	}
+	while (g != NULL && (g->flags & TCP_SEG_F_SENT) && seq_leq(seg_end(g), seq))
+		g = g->next;
+	return g != NULL && (g->flags & TCP_SEG_F_SENT) ? g : NULL;
+}
+
 static void seg_free(struct tcp_conn *c, struct tcp_seg *g)
 {
 	/* The accounts of what is in flight forget it. */
@@ -43,6 +86,10 @@ static void seg_free(struct tcp_conn *c, struct tcp_seg *g)
 		TAILQ_REMOVE(&c->f->timed, g, timed);
 	if (c->f->rtx_hint == g)
 		c->f->rtx_hint = NULL;
+	if (c->f->sack_hint == g)
+		c->f->sack_hint = NULL;
+	if (c->f->stop_head == g)
+		drop_stop(c->f);
 	c->st->nb_tx_mbufs--;
 	/* This mbuf alone: its <next> may be left over from a packet, see tcp_tso.c. */
 	rte_pktmbuf_free_seg(g->m);
@@ -82,6 +129,7 @@ static void append(struct tcp_conn *c, struct tcp_seg *g)
 	if (c->f->snd_next == NULL)
 		c->f->snd_next = g;
 	c->f->sndq_segs++;
+	add_stop(c->f, g);
 }
 
 /* Tiny commits that are each sent at once must not hold a buffer each without bound. */
