@@ -50,13 +50,16 @@ void tcp_seg_set_flags(struct tcp_conn *c, struct tcp_seg *g, uint32_t set, uint
 
 uint32_t tcp_pipe(const struct tcp_conn *c)
 {
-	const uint32_t sent = c->snd_nxt - c->snd_una + c->f->rtx;
+	const uint32_t sent = c->snd_nxt - c->snd_una;
 	uint32_t gone = c->f->sacked + c->f->lost;
 
-	/* Without SACK each duplicate ACK says that one segment has left, RFC 5681 3.2. */
-	if (!(c->flags & TCP_F_SACK))
-		gone += (uint32_t)c->f->dupacks * c->mss;
-	return sent > gone ? sent - gone : 0;
+	/*
+	 * Without SACK each duplicate ACK says that one segment has left, RFC 5681 3.2; never more
+	 * than there are that are not lost, or what is resent would not count.
+	 */
+	if (!(c->flags & TCP_F_SACK) && gone < sent)
+		gone += RTE_MIN((uint32_t)c->f->dupacks * c->mss, sent - gone);
+	return sent + c->f->rtx - gone;
 }
 
 void tcp_rack_advance(struct tcp_conn *c, const struct tcp_seg *g, uint64_t now_us)

@@ -53,11 +53,21 @@ static void add_stop(struct tcp_flight *f, struct tcp_seg *g)
 	f->stop_tail = g;
 }
 
-static void drop_stop(struct tcp_flight *f)
+/* <g> goes: mostly the first, since the queue shrinks from its head. */
+static void drop_stop(struct tcp_flight *f, const struct tcp_seg *g)
 {
-	f->stop_head = f->stop_head->skip;
-	if (f->stop_head == NULL)
-		f->stop_tail = NULL;
+	struct tcp_seg *prev = NULL, *s = f->stop_head;
+
+	if (g->skip == NULL && g != f->stop_tail)
+		return;
+	for (; s != NULL && s != g; s = s->skip)
+		prev = s;
+	if (prev != NULL)
+		prev->skip = g->skip;
+	else
+		f->stop_head = g->skip;
+	if (f->stop_tail == g)
+		f->stop_tail = prev;
 }
 
 struct tcp_seg *tcp_sndq_find(const struct tcp_conn *c, uint32_t seq)
@@ -88,8 +98,7 @@ static void seg_free(struct tcp_conn *c, struct tcp_seg *g)
 		c->f->rtx_hint = NULL;
 	if (c->f->sack_hint == g)
 		c->f->sack_hint = NULL;
-	if (c->f->stop_head == g)
-		drop_stop(c->f);
+	drop_stop(c->f, g);
 	c->st->nb_tx_mbufs--;
 	/* This mbuf alone: its <next> may be left over from a packet, see tcp_tso.c. */
 	rte_pktmbuf_free_seg(g->m);
