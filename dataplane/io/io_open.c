@@ -94,14 +94,14 @@ static int make_rings(struct io *io, uint32_t worker)
 	return io->rx_ring[worker] == NULL || io->tx_ring[worker] == NULL ? -rte_errno : 0;
 }
 
-/* memif ports have a random address unless one is configured, ring ports have none at all. */
+/* Ports of memif and virtio-user have a random address unless one is configured, of ring none. */
 static bool needs_mac(const struct io_port *p, const struct rte_ether_addr *addr)
 {
 	static const char key[] = ",mac=";
 
 	if (rte_is_zero_ether_addr(addr))
 		return true;
-	return strcmp(p->driver, "net_memif") == 0 &&
+	return (strcmp(p->driver, "net_memif") == 0 || strcmp(p->driver, "net_virtio_user") == 0) &&
 	       memmem(p->device.ptr, p->device.len, key, sizeof(key) - 1) == NULL;
 }
 

@@ -24,6 +24,9 @@ WORKERS=${WORKERS:-'[1]'}
 # The ports. Other than taps: cable() makes the links before, plug() after the data plane started.
 WAN_DEVICE=${WAN_DEVICE:-net_tap0,iface=$T-w}
 LAN_DEVICE=${LAN_DEVICE:-net_tap1,iface=$T-l}
+WAN_MTU=${WAN_MTU:-1500}
+LAN_MTU=${LAN_MTU:-1500}
+OFFLOADS=${OFFLOADS:-auto}
 HUGEPAGES=${HUGEPAGES:-off}
 GATEWAYS=${GATEWAYS:-'[{"id": 1, "url_map": "/", "service": "http", "ldb_method": "round-robin",
   "real_servers": [{"id": 1, "address": "198.51.100.20", "port": 8080}]}]'}
@@ -65,10 +68,12 @@ write_config()
 	cat >"$DIR/tagwarden.json" <<END
 {
   "dataplane": {"workers": $WORKERS, "idle": "adaptive", "hugepages": "$HUGEPAGES",
-                "max_connections": 4096, "memory_mib": 512},
+                "max_connections": 4096, "memory_mib": 512, "offloads": "$OFFLOADS"},
   "interfaces": [
-    {"name": "wan", "device": "$WAN_DEVICE", "addresses": ["192.0.2.10/24"$WAN_MORE], "role": "wan"},
-    {"name": "lan", "device": "$LAN_DEVICE", "addresses": ["198.51.100.1/24"$LAN_MORE], "role": "lan"}
+    {"name": "wan", "device": "$WAN_DEVICE", "addresses": ["192.0.2.10/24"$WAN_MORE],
+     "mtu": $WAN_MTU, "role": "wan"},
+    {"name": "lan", "device": "$LAN_DEVICE", "addresses": ["198.51.100.1/24"$LAN_MORE],
+     "mtu": $LAN_MTU, "role": "lan"}
   ],
   "routes": [{"prefix": "0.0.0.0/0", "via": "192.0.2.1"}$MORE_ROUTES],
   "ems": [
