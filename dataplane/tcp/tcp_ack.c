@@ -80,6 +80,8 @@ static void take_cumulative(struct tcp_conn *c, const struct tcp_segin *s, struc
 			    uint64_t now_us)
 {
 	const uint32_t old_una = c->snd_una;
+	bool has_rtt = false;
+	uint32_t rtt_us = 0;
 
 	for (struct tcp_seg *g = c->f->sndq_head;
 	     g != NULL && (g->flags & TCP_SEG_F_SENT) && seq_leq(seg_end(g), s->ack); g = g->next) {
@@ -90,19 +92,25 @@ static void take_cumulative(struct tcp_conn *c, const struct tcp_segin *s, struc
 		a->delivered += seg_seq_len(g);
 		tcp_rack_advance(c, g, now_us);
 		if (!(g->flags & TCP_SEG_F_EVER_RTX)) {
-			/* RFC 6298 3, Karn: only what was sent once. */
-			a->has_rtt = true;
-			a->rtt_us = (uint32_t)(now_us - g->tx_us);
+			has_rtt = true;
+			rtt_us = (uint32_t)(now_us - g->tx_us);
 			if (seq_lt(seg_end(g), c->f->fack))
 				c->flags |= TCP_F_REORDERING;
 		}
+	}
+	/*
+	 * RFC 6298 3, Karn: only what was sent once; and not when a resend is acknowledged with it,
+	 * for then it had been waiting behind the hole.
+	 */
+	if (has_rtt && !a->rtx_acked) {
+		a->has_rtt = true;
+		a->rtt_us = rtt_us;
 	}
 	a->cum = s->ack - old_una;
 	c->snd_una = s->ack;
 	c->f->fack = seq_max(c->f->fack, c->snd_una);
 	tcp_pmtu_acked(c, now_us);
 	tcp_sndq_drop_head(c);
-	c->rto_backoff = 0;
 	c->f->rto_since_us = 0;
 	c->f->rto_base_us = now_us;
 	if ((c->flags & TCP_F_ORPHAN) && c->f->sndq_head != NULL)
@@ -132,6 +140,26 @@ static bool is_dup_ack(const struct tcp_conn *c, const struct tcp_segin *s)
 	       c->snd_nxt != c->snd_una && ((uint32_t)s->wnd << c->snd_wscale) == c->snd_wnd;
 }
 
+/*
+ * RFC 6298 5: a timeout that was backed off stays so until there is a round trip again. What was
+ * sent once says how long it took; for the rest the echoed timestamp does, RFC 7323 4.1.
+ */
+static void take_rtt(struct tcp_conn *c, const struct tcp_segin *s, struct tcp_acked *a,
+		     uint64_t now_us)
+{
+	if (!a->has_rtt && a->cum > 0 && (c->flags & TCP_F_TS) && (s->opts.flags & TCP_OPT_F_TS)) {
+		const uint32_t ms = tcp_ts_clock(now_us) + c->ts_off - s->opts.tsecr;
+
+		/* Rounded up: the clock's grain must not make a path look faster than it is. */
+		a->has_rtt = ms < TCP_RTO_MAX_US / 1000;
+		a->rtt_us = (ms + 1) * 1000;
+	}
+	if (!a->has_rtt)
+		return;
+	tcp_rtt_sample(c, a->rtt_us, now_us);
+	c->rto_backoff = 0;
+}
+
 bool tcp_ack_input(struct tcp_conn *c, const struct tcp_segin *s, uint64_t now_us)
 {
 	struct tcp_acked a = {.prior_pipe = c->snd_nxt - c->snd_una};
@@ -151,11 +179,13 @@ bool tcp_ack_input(struct tcp_conn *c, const struct tcp_segin *s, uint64_t now_u
 		/* Late; its text may still be good. */
 		return true;
 	}
+	/* By the window before this segment's: one that changes it is no duplicate. */
+	const bool is_dup = is_dup_ack(c, s);
+
 	update_window(c, s);
 	/* Nothing queued, so nothing to acknowledge. */
 	if (!tcp_has_flight(c))
 		return true;
-	const bool is_dup = is_dup_ack(c, s);
 
 	/*
 	 * RFC 9293 3.8.6.1: as long as probes are answered the connection may stay; they back off.
@@ -166,8 +196,7 @@ bool tcp_ack_input(struct tcp_conn *c, const struct tcp_segin *s, uint64_t now_u
 		tcp_sack_mark(c, s, &a, now_us);
 	if (s->ack != c->snd_una)
 		take_cumulative(c, s, &a, now_us);
-	if (a.has_rtt)
-		tcp_rtt_sample(c, a.rtt_us, now_us);
+	take_rtt(c, s, &a, now_us);
 	tcp_recovery_on_ack(c, s, &a, is_dup, now_us);
 	tcp_ecn_ack_input(c, s, a.delivered, now_us);
 	tell_owner(c, a.cum);

@@ -247,6 +247,12 @@ static void step_open(struct tcp_conn *c, struct tcp_acked *a, bool lost, uint64
 	}
 	if (a->has_rtt && c->cwnd < c->ssthresh)
 		tcp_hystart_sample(c, a->rtt_us);
+	/*
+	 * RFC 3042 2: what arrives beyond a hole lets new segments out but does not change cwnd,
+	 * unless this path is known to reorder.
+	 */
+	if (a->cum == 0 && !(c->flags & TCP_F_REORDERING))
+		return;
 	if (a->delivered > 0 && was_cwnd_limited(c, a))
 		c->st->cc->on_ack(c, a->delivered, now_us);
 }
@@ -272,10 +278,10 @@ void tcp_recovery_on_ack(struct tcp_conn *c, const struct tcp_segin *s, struct t
 	if (c->f->rec != TCP_R_OPEN && a->cum > 0 && seq_geq(c->snd_una, c->f->high_seq))
 		leave(c);
 	settle_tlp(c, a, now_us);
-	bool lost = detect_loss(c, now_us);
+	/* RACK needs SACK: a cumulative ACK alone does not say what has arrived beyond it. */
+	const bool lost = c->flags & TCP_F_SACK ? detect_loss(c, now_us)
+						: detect_loss_without_sack(c, a, is_dup);
 
-	if (!(c->flags & TCP_F_SACK))
-		lost |= detect_loss_without_sack(c, a, is_dup);
 	switch (c->f->rec) {
 	case TCP_R_OPEN:
 		step_open(c, a, lost || c->f->nb_lost_pending > 0, now_us);
@@ -339,7 +345,8 @@ void tcp_recovery_on_rto(struct tcp_conn *c, uint64_t now_us)
 		c->f->nb_seen = 0;
 
 	tcp_count(c->st, OUTCOME_TCP_RTO);
-	if (c->f->rec != TCP_R_LOSS || c->rto_backoff == 0) {
+	/* Once for each time without progress. */
+	if (c->f->rec != TCP_R_LOSS || c->f->rto_since_us == 0) {
 		if (c->f->rec == TCP_R_OPEN)
 			save_for_undo(c);
 		c->ssthresh = c->st->cc->on_loss(c, now_us);

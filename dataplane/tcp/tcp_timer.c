@@ -76,9 +76,7 @@ void tcp_timer_rearm_rtx(struct tcp_conn *c, uint64_t now_us)
 /* RFC 1122 4.2.3.5: R2 has passed. True: the connection is gone. */
 static bool has_given_up(struct tcp_conn *c, uint64_t now_us)
 {
-	const uint64_t limit = c->flags & TCP_F_ORPHAN ? TCP_GIVE_UP_US / 2 : TCP_GIVE_UP_US;
-
-	if (c->f->rto_since_us == 0 || now_us - c->f->rto_since_us < limit)
+	if (c->f->rto_since_us == 0 || now_us - c->f->rto_since_us < TCP_GIVE_UP_US)
 		return false;
 	tcp_count(c->st, OUTCOME_TCP_TIMEOUT);
 	tcp_conn_die(c, -ETIMEDOUT);
