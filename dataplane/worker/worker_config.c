@@ -128,6 +128,15 @@ void worker_net_build(struct worker *w, const struct snap_view *view, struct wor
 	build_routes(view, ret);
 }
 
+/* What the configuration says, unless the port carries less. */
+static uint16_t iface_mtu(const struct worker *w, const struct snap_view *v,
+			  const struct snap_interface *f)
+{
+	const uint16_t port = find_port(w, snap_str(v, f->device));
+
+	return port == ETH_NO_PORT ? f->mtu : RTE_MIN(f->mtu, w->io->port[port].mtu);
+}
+
 static void set_mtu(struct worker *w, const struct ip_addr *local, uint16_t mtu)
 {
 	/* There are no more addresses than places in practice; who finds none keeps the least. */
@@ -145,11 +154,11 @@ static void set_mtus(struct worker *w, const struct snap_view *v)
 		const struct snap_prefix *addr = snap_arr(v, f[i].addresses);
 
 		for (uint32_t k = 0; k < f[i].addresses.count; k++)
-			set_mtu(w, &addr[k].addr, f[i].mtu);
+			set_mtu(w, &addr[k].addr, iface_mtu(w, v, &f[i]));
 	}
 	for (uint32_t i = 0; i < v->config->proxies.count; i++)
 		if (p[i].interface < v->config->interfaces.count)
-			set_mtu(w, &p[i].address, f[p[i].interface].mtu);
+			set_mtu(w, &p[i].address, iface_mtu(w, v, &f[p[i].interface]));
 }
 
 void worker_configure(struct worker *w, const struct snap_view *view, uint64_t now_us)

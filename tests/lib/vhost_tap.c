@@ -46,7 +46,9 @@ struct port {
 	_Atomic(int) vid; /* -1: no guest */
 	uint64_t features;
 	uint64_t nb_packets, nb_cut, nb_sums, longest;
+	uint64_t segment;     /* the largest size that it was told to cut at */
 	uint64_t nb_unsummed; /* to the guest */
+	uint64_t longest_to;
 };
 
 static struct port port[MAX_PORTS];
@@ -141,10 +143,10 @@ static struct virtio_net_hdr header_of(struct port *p, const struct rte_mbuf *m)
 		h.gso_size = m->tso_segsz;
 		h.hdr_len = (uint16_t)(m->l2_len + m->l3_len + m->l4_len);
 		p->nb_cut++;
+		p->segment = RTE_MAX(p->segment, (uint64_t)m->tso_segsz);
 	}
 	p->nb_packets++;
-	if (m->pkt_len > p->longest)
-		p->longest = m->pkt_len;
+	p->longest = RTE_MAX(p->longest, m->pkt_len);
 	return h;
 }
 
@@ -203,6 +205,7 @@ static unsigned to_guest(struct port *p, int vid)
 			break;
 		}
 		(void)rte_pktmbuf_append(m, (uint16_t)((size_t)len - sizeof(h)));
+		p->longest_to = RTE_MAX(p->longest_to, m->pkt_len);
 		ask_for_sum(p, m, &h);
 		pkts[n++] = m;
 	}
@@ -251,10 +254,13 @@ int main(int argc, char **argv)
 		if (n == 0)
 			usleep(50);
 	}
-	for (unsigned i = 0; i < nb_ports; i++)
-		printf("port %u: packets=%lu cut=%lu unsummed=%lu longest=%lu "
-		       "to-guest-unsummed=%lu\n",
-		       i, port[i].nb_packets, port[i].nb_cut, port[i].nb_sums, port[i].longest,
-		       port[i].nb_unsummed);
+	for (unsigned i = 0; i < nb_ports; i++) {
+		const struct port *p = &port[i];
+
+		printf("port %u: packets=%lu cut=%lu segment=%lu unsummed=%lu longest=%lu "
+		       "to-guest-unsummed=%lu to-guest-longest=%lu\n",
+		       i, p->nb_packets, p->nb_cut, p->segment, p->nb_sums, p->longest,
+		       p->nb_unsummed, p->longest_to);
+	}
 	return 0;
 }
