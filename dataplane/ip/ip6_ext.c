@@ -74,7 +74,7 @@ enum outcome ip6_walk(const uint8_t *p, size_t len, bool is_quote, struct ip6_wa
 	for (unsigned i = 0; is_skipped(p + w->off, len - w->off, w, is_quote); i++) {
 		const uint8_t *h = p + w->off;
 
-		if (w->proto == IPPROTO_HOPOPTS && i > 0)
+		if (w->proto == IPPROTO_HOPOPTS && i > 0 && !is_quote)
 			return refuse(w, OUTCOME_IP6_EXT_HEADER, ICMP6_PARAMETER_NEXT, w->next_off);
 		if (i == IP6_MAX_EXT || len - w->off < 8)
 			return OUTCOME_IP6_EXT_HEADER;

@@ -26,18 +26,17 @@ static bool is_in_zero_96(const struct ip_addr *a)
 
 /*
  * Addresses that no packet on a wire may come from: groups, loopback, IPv4 in disguise; ourselves;
- * a subnet of ours that is on another interface. The unspecified one only asks whether somebody
- * has an address, which ICMPv6 looks into.
+ * a subnet of ours that is on another interface. ICMPv6 has a look of its own at two of them: the
+ * unspecified one asks whether somebody has an address, and from ours another host claims it.
  */
 static bool is_spoofed(const struct ip_stack *ip, const struct ip6_header *h, uint8_t iface)
 {
 	const struct ip_addr src = h->src;
 
-	if (ip6_is_from_none(h))
-		return h->next != IPPROTO_ICMPV6 && h->next != IPPROTO_HOPOPTS;
+	if (h->next == IPPROTO_ICMPV6 && (ip6_is_from_none(h) || ip6_is_from_us(ip, h, iface)))
+		return false;
 	return ip_addr_is_multicast6(&src) || ip_addr_is_v4(&src) || is_in_zero_96(&src) ||
-	       ip_is_local(ip, &src, ip_addr_is_link_local(&src) ? iface : ETH_NO_IFACE) ||
-	       ip_is_elsewhere(ip, &src, iface);
+	       ip6_is_from_us(ip, h, iface) || ip_is_elsewhere(ip, &src, iface);
 }
 
 /* All nodes of the link, or the solicited-node group of an address, be it a tentative one. */
@@ -126,7 +125,7 @@ enum ip_verdict ip6_input(struct ip_stack *ip, uint8_t iface, struct rte_mbuf *m
 		return refuse(ip, m, why, &w, now_us);
 	switch (w.proto) {
 	case IPPROTO_TCP:
-		if (h->dst.b[0] == 0xff || ip6_is_from_none(h))
+		if (h->dst.b[0] == 0xff)
 			return ip_drop(ip, m, OUTCOME_IP_NOT_OURS);
 		m->l2_len = 0;
 		m->l3_len = w.off;

@@ -101,8 +101,10 @@ enum ip_verdict ip_icmp6_input(struct ip_stack *ip, uint8_t iface, struct rte_mb
 		return ip_drop(ip, m, OUTCOME_ICMP_MALFORMED);
 	if (nd_is_type(icmp->type))
 		return input_nd(ip, iface, m, off, now_us);
-	/* For many, or from nobody: nothing of the following may be. */
-	if (h->dst.b[0] == 0xff || ip6_is_from_none(h))
+	if (ip6_is_from_none(h) || ip6_is_from_us(ip, h, iface))
+		return ip_drop(ip, m, OUTCOME_IP_SPOOFED);
+	/* Nothing of what follows may be for many. */
+	if (h->dst.b[0] == 0xff)
 		return ip_drop(ip, m, OUTCOME_ICMP_IGNORED);
 	switch (icmp->type) {
 	case ICMP6_ECHO:

@@ -71,6 +71,15 @@ static inline bool ip6_is_from_none(const struct ip6_header *h)
 	return ip_addr_is_unspecified(&src);
 }
 
+/* Interfaces of one port may have the same link-local address, each on its own link. */
+static inline bool ip6_is_from_us(const struct ip_stack *ip, const struct ip6_header *h,
+				  uint8_t iface)
+{
+	const struct ip_addr src = h->src;
+
+	return ip_is_local(ip, &src, ip_addr_is_link_local(&src) ? iface : ETH_NO_IFACE);
+}
+
 /* A packet of IPv6, in a unicast frame or not; see ip_input(). */
 enum ip_verdict ip6_input(struct ip_stack *ip, uint8_t iface, struct rte_mbuf *m, bool is_group,
 			  uint64_t now_us, struct ip_icmp_error *ret_error);

@@ -133,6 +133,12 @@ static void answer(struct nd *nd, struct local_addr *a, const struct ip_addr *sr
 {
 	const uint8_t iface = a->a.iface;
 
+	struct local_addr *same = local_find(&nd->neigh->local, src, iface);
+
+	if (same != NULL) {
+		defend(nd, same, now_us);
+		return;
+	}
 	if (ip_addr_is_unspecified(src)) {
 		/* RFC 4861 7.2.4: to all, the one who asks has no address. */
 		src = NULL;
