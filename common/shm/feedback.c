@@ -30,7 +30,7 @@ static size_t align64(size_t n)
 static size_t worker_size(uint32_t nb_records, uint32_t nb_rows)
 {
 	return align64(sizeof(struct feedback_worker) + nb_records * sizeof(struct record) +
-		       nb_rows * sizeof(struct session_row));
+		       nb_rows * sizeof(struct session_row) + CAPTURE_RING);
 }
 
 static size_t worker_off(uint32_t nb_records, uint32_t nb_rows, uint32_t worker)
@@ -53,6 +53,20 @@ static void forget(struct shm *shm)
 	shm->feedback_len = 0;
 	shm->feedback_epoch = 0;
 	shm->fb_workers = 0;
+}
+
+/* Captured packets are nobody's business in a core dump; whole pages within each ring. */
+static void hide_rings(const struct shm *shm)
+{
+	const uintptr_t page = 4096;
+
+	for (uint32_t i = 0; i < shm->fb_workers; i++) {
+		const uintptr_t begin = (uintptr_t)shm_feedback_ring(shm, i);
+		const uintptr_t from = (begin + page - 1) & ~(page - 1);
+		const uintptr_t to = (begin + CAPTURE_RING) & ~(page - 1);
+
+		(void)madvise((void *)from, to - from, MADV_DONTDUMP);
+	}
 }
 
 static void adopt(struct shm *shm, struct feedback_hdr *hdr, size_t len, uint64_t epoch)
@@ -116,6 +130,7 @@ int shm_feedback_create(struct shm *shm, uint32_t nb_workers, uint32_t nb_record
 	shm->fb_workers = nb_workers;
 	shm->fb_records = nb_records;
 	shm->fb_rows = nb_rows;
+	hide_rings(shm);
 	atomic_store_explicit(&shm->rdv->dp_epoch, epoch, memory_order_release);
 	return 0;
 }
@@ -136,6 +151,7 @@ static int check_and_adopt(struct shm *shm, struct feedback_hdr *hdr, size_t len
 	shm->fb_workers = h.nb_workers;
 	shm->fb_records = h.nb_records;
 	shm->fb_rows = h.nb_rows;
+	hide_rings(shm);
 	return 1;
 }
 
@@ -200,4 +216,11 @@ struct session_row *shm_feedback_rows(const struct shm *shm, uint32_t worker)
 	struct record *r = shm_feedback_records(shm, worker);
 
 	return r == NULL ? NULL : (struct session_row *)(r + shm->fb_records);
+}
+
+uint8_t *shm_feedback_ring(const struct shm *shm, uint32_t worker)
+{
+	struct session_row *r = shm_feedback_rows(shm, worker);
+
+	return r == NULL ? NULL : (uint8_t *)(r + shm->fb_rows);
 }

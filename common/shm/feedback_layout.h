@@ -5,15 +5,16 @@
  * writes it; the control plane maps it read-only and distrusts it (offsets, counts and indices
  * are clamped, rows may tear and are validated).
  *
- *	+-------------+-- per worker: -----------------------------------------------+
- *	| feedback_hdr| feedback_worker | record[nb_records] | session_row[nb_rows]  | ...
- *	+-------------+---------------------------------------------------------------+
+ *	+--------------+-- per worker: --------------------------------------------------------+
+ *	| feedback_hdr | feedback_worker | record[nb_records] | session_row[nb_rows] | capture | ...
+ *	+--------------+-----------------------------------------------------------------------+
  */
 
 #pragma once
 
 #include "common/base/ids.h"
 #include "common/record/record_layout.h"
+#include "common/shm/capture_layout.h"
 #include "common/shm/conn_layout.h"
 #include "common/snap/snap_layout.h"
 #include "common/stats/histogram.h"
@@ -25,7 +26,7 @@
 #include <stdint.h>
 
 #define FEEDBACK_MAGIC 0x4b424446u
-#define FEEDBACK_ABI 3u
+#define FEEDBACK_ABI 4u
 #define FEEDBACK_MAX_COUNTERS 256u
 #define FEEDBACK_MAX_PORTS 8u
 
@@ -85,6 +86,8 @@ struct feedback_worker {
 	alignas(64) _Atomic(uint64_t) head;
 	/* what it was asked of its connections */
 	struct conn_answer conns;
+	/* packets; the ring is CAPTURE_RING bytes behind the session rows */
+	struct capture_state capture;
 	alignas(64) uint8_t records_follow[0];
 };
 

@@ -10,6 +10,7 @@
 
 #pragma once
 
+#include "common/shm/capture_layout.h"
 #include "common/snap/snap_layout.h"
 
 #include <assert.h>
@@ -18,7 +19,7 @@
 #include <stdint.h>
 
 #define RDV_MAGIC 0x56445a52u
-#define RDV_ABI 3u
+#define RDV_ABI 4u
 /* Room for rte_rcu_qsbr of SNAP_MAX_WORKERS threads: checked against its real size in rcu.c. */
 #define RDV_RCU_SIZE 16384u
 
@@ -50,6 +51,7 @@ struct rdv_mailbox {
 	uint64_t arg;
 	/* number of what is asked in <inquiry>; here since the worker reads this line anyway */
 	_Atomic(uint64_t) inquiry_seq;
+	_Atomic(uint64_t) capture_seq; /* number of what <rdv.capture> wants */
 };
 static_assert(sizeof(struct rdv_mailbox) == 64, "crosses processes");
 
@@ -122,6 +124,10 @@ struct rdv {
 	struct rdv_consumer consumer[SNAP_MAX_WORKERS];
 	struct rdv_mailbox mailbox[SNAP_MAX_WORKERS];
 	struct rdv_inquiry inquiry[SNAP_MAX_WORKERS];
+
+	/* control plane writes: what to capture, and how far it has read each worker's ring */
+	struct rdv_capture capture;
+	struct rdv_consumer capture_tail[SNAP_MAX_WORKERS];
 
 	/* rte_rcu_qsbr: workers and control plane, by its own rules; see rcu.h */
 	alignas(64) uint8_t rcu[RDV_RCU_SIZE];

@@ -79,3 +79,4 @@ bool shm_is_stale(const struct shm *shm, const char *dir);
 struct feedback_worker *shm_feedback_worker(const struct shm *shm, uint32_t worker);
 struct record *shm_feedback_records(const struct shm *shm, uint32_t worker);
 struct session_row *shm_feedback_rows(const struct shm *shm, uint32_t worker);
+uint8_t *shm_feedback_ring(const struct shm *shm, uint32_t worker); /* CAPTURE_RING bytes */

@@ -180,6 +180,27 @@ int api_get_text(const struct cli *cli, const char *target, char **ret)
 	return rc;
 }
 
+int api_get_stream(const struct cli *cli, const char *target, const struct api_stream *s)
+{
+	const struct http_call c = {
+		.socket_path = cli->socket_path,
+		.method = "GET",
+		.target = target,
+		.timeout_s = s->timeout_s,
+		.on_body = s->on_bytes,
+		.on_wait = s->on_wait,
+		.user = s->user,
+	};
+	struct http_answer a = {0};
+	int rc = http_call(&c, &a);
+
+	if (rc < 0)
+		return tell_unreachable(cli, rc);
+	rc = a.status >= 300 ? tell_refused(&a) : CLI_OK;
+	http_answer_fini(&a);
+	return rc;
+}
+
 /* ---- targets ---- */
 
 static void put(struct api_target *t, char c)

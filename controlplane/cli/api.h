@@ -27,6 +27,18 @@ int api_check(const struct cli *cli, const char *target, const char *body, size_
 /* A text of printable lines; free() it. */
 int api_get_text(const struct cli *cli, const char *target, char **ret);
 
+/*
+ * An answer without end: <on_bytes> takes its body as it comes (negative errno: no more of it),
+ * <on_wait> is called several times a second. A refusal is told and comes back as ever.
+ */
+struct api_stream {
+	int (*on_bytes)(void *user, const char *p, size_t len);
+	void (*on_wait)(void *user);
+	void *user;
+	unsigned timeout_s;
+};
+int api_get_stream(const struct cli *cli, const char *target, const struct api_stream *s);
+
 /* Targets: a path and a query that grows, its values percent-encoded. */
 #define API_TARGET_MAX 2048u
 struct api_target {

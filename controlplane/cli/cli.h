@@ -22,7 +22,7 @@ enum cli_exit {
 	CLI_BAD_ANSWER = 6,  /* an answer that makes no sense, or no memory for it */
 };
 
-#define CLI_ARGS_MAX 8u
+#define CLI_ARGS_MAX 64u /* a filter has many words */
 #define CLI_OPTIONS_MAX 8u
 #define CLI_SOCKET_DEFAULT "/run/tagwarden/api.sock"
 

@@ -41,6 +41,9 @@ int show_tcp(struct cli *cli);
 int show_connections(struct cli *cli);
 int show_connection(struct cli *cli);
 
+/* capture.c */
+int capture(struct cli *cli);
+
 /* explain.c */
 int show_denials(struct cli *cli);
 int explain(struct cli *cli);

@@ -43,6 +43,9 @@ struct http_reader {
 	char line[HTTP_LINE_MAX];
 	size_t cap;
 	size_t body_max;
+	/* NULL, or who takes the body of a 200 in place of <a> */
+	int (*on_body)(void *user, const char *p, size_t len);
+	void *user;
 	struct http_answer a; /* the reader's until http_reader_take() */
 };
 
@@ -66,6 +69,10 @@ struct http_call {
 	const char *body; /* NULL: none */
 	size_t body_len;
 	unsigned timeout_s; /* for the whole call */
+	/* see struct api_stream; NULL: the body is collected, waiting is silent */
+	int (*on_body)(void *user, const char *p, size_t len);
+	void (*on_wait)(void *user);
+	void *user;
 };
 
 /*

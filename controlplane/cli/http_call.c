@@ -22,8 +22,10 @@ static uint64_t now_ms(void)
 	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 }
 
-/* Wait for <events> until <deadline_ms>. */
-static int wait_for(int fd, short events, uint64_t deadline_ms)
+#define SLICE_MS 100u
+
+/* Wait for <events> until <deadline_ms>; <c> may want to hear of it meanwhile. */
+static int wait_for(const struct http_call *c, int fd, short events, uint64_t deadline_ms)
 {
 	struct pollfd p = {.fd = fd, .events = events};
 	uint64_t now;
@@ -33,7 +35,12 @@ static int wait_for(int fd, short events, uint64_t deadline_ms)
 		now = now_ms();
 		if (now >= deadline_ms)
 			return -ETIMEDOUT;
-		rc = poll(&p, 1, (int)(deadline_ms - now));
+		if (c->on_wait != NULL)
+			c->on_wait(c->user);
+		rc = poll(&p, 1,
+			  c->on_wait != NULL && deadline_ms - now > SLICE_MS
+				  ? (int)SLICE_MS
+				  : (int)(deadline_ms - now));
 	} while (rc == 0 || (rc < 0 && errno == EINTR));
 	return rc < 0 ? -errno : 0;
 }
@@ -57,10 +64,11 @@ static int dial(const char *path)
 	return rc;
 }
 
-static int send_all(int fd, const char *p, size_t len, uint64_t deadline_ms)
+static int send_all(const struct http_call *c, int fd, const char *p, size_t len,
+		    uint64_t deadline_ms)
 {
 	while (len > 0) {
-		const int rc = wait_for(fd, POLLOUT, deadline_ms);
+		const int rc = wait_for(c, fd, POLLOUT, deadline_ms);
 		ssize_t n;
 
 		if (rc < 0)
@@ -92,14 +100,15 @@ static int send_request(int fd, const struct http_call *c, uint64_t deadline_ms)
 			     c->method, c->target);
 	if (n < 0)
 		return -ENOMEM;
-	rc = send_all(fd, head, (size_t)n, deadline_ms);
+	rc = send_all(c, fd, head, (size_t)n, deadline_ms);
 	if (rc == 0 && c->body != NULL)
-		rc = send_all(fd, c->body, c->body_len, deadline_ms);
+		rc = send_all(c, fd, c->body, c->body_len, deadline_ms);
 	free(head);
 	return rc;
 }
 
-static int read_answer(int fd, struct http_reader *r, uint64_t deadline_ms)
+static int read_answer(const struct http_call *c, int fd, struct http_reader *r,
+		       uint64_t deadline_ms)
 {
 	char buf[65536];
 	int rc = 0;
@@ -107,7 +116,7 @@ static int read_answer(int fd, struct http_reader *r, uint64_t deadline_ms)
 	while (rc == 0) {
 		ssize_t n;
 
-		rc = wait_for(fd, POLLIN, deadline_ms);
+		rc = wait_for(c, fd, POLLIN, deadline_ms);
 		if (rc < 0)
 			return rc;
 		n = recv(fd, buf, sizeof(buf), MSG_DONTWAIT);
@@ -130,10 +139,12 @@ int http_call(const struct http_call *c, struct http_answer *ret)
 	if (fd < 0)
 		return fd;
 	http_reader_init(&r, HTTP_BODY_MAX);
+	r.on_body = c->on_body;
+	r.user = c->user;
 	rc = send_request(fd, c, deadline_ms);
 	/* A server that refuses early answers before it has read all: hear it. */
 	if (rc == 0 || rc == -EPIPE) {
-		const int answer = read_answer(fd, &r, deadline_ms);
+		const int answer = read_answer(c, fd, &r, deadline_ms);
 
 		rc = answer == 0 || rc == 0 ? answer : rc;
 	}

@@ -42,6 +42,8 @@ void http_reader_take(struct http_reader *r, struct http_answer *ret)
 
 static int append(struct http_reader *r, const char *p, size_t n)
 {
+	if (r->on_body != NULL && r->a.status == 200)
+		return n > 0 ? r->on_body(r->user, p, n) : 0;
 	if (n > r->body_max - r->a.len)
 		return -EMSGSIZE;
 	if (r->a.len + n + 1 > r->cap) {
@@ -116,7 +118,10 @@ static int on_length(struct http_reader *r, const char *value)
 static int on_head_end(struct http_reader *r)
 {
 	if (r->a.status < 200) {
-		*r = (struct http_reader){.body_max = r->body_max, .head_len = r->head_len};
+		*r = (struct http_reader){.body_max = r->body_max,
+					  .on_body = r->on_body,
+					  .user = r->user,
+					  .head_len = r->head_len};
 		return 0;
 	}
 	if (r->a.status == 204 || r->a.status == 304)

@@ -49,6 +49,7 @@ static void get_index(const struct rest_req *req, struct rest_res *res)
 	add_routes(list, rest_denial_routes);
 	add_routes(list, rest_tcp_routes);
 	add_routes(list, rest_conn_routes);
+	add_routes(list, rest_capture_routes);
 	res->json = json_pack("{s:o}", "routes", list);
 }
 

@@ -16,6 +16,7 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,6 +51,7 @@ struct pss {
 	char *out;
 	size_t out_len, out_off;
 	bool is_answered;
+	struct rest_stream *stream; /* NULL: none is under way */
 };
 
 #define PEER_GROUPS 256
@@ -85,6 +87,8 @@ static void pss_reset(struct pss *p)
 {
 	const bool is_answered = p->is_answered;
 
+	if (p->stream != NULL)
+		p->stream->ops->close(p->stream->user);
 	free(p->body);
 	free(p->out);
 	*p = (struct pss){.is_answered = is_answered};
@@ -130,11 +134,104 @@ static int take_uri(struct lws *wsi, struct pss *p)
 	return 0;
 }
 
+/* Who sees what goes into the log: streams show what no other answer does. */
+static void log_stream(struct lws *wsi, const struct rest_stream *s)
+{
+	const int fd = lws_get_socket_fd(lws_get_network_wsi(wsi));
+	socklen_t len = sizeof(struct ucred);
+	struct ucred who = {.uid = (uid_t)-1};
+
+	(void)getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len);
+	LOG(NOTICE, "%s uid=%u pid=%d", s->words, (unsigned)who.uid, (int)who.pid);
+}
+
+/* RFC 9112 7.1: each piece is a chunk, so that a client can tell the end from a cut. */
+static int start_stream(struct lws *wsi, struct pss *p, const struct rest_res *res)
+{
+	static const char chunked[] = "chunked";
+	unsigned char head[LWS_PRE + 1024];
+	unsigned char *at = head + LWS_PRE, *end = head + sizeof(head) - 1;
+
+	p->is_answered = true;
+	p->stream = res->stream;
+	log_stream(wsi, p->stream);
+	if (lws_add_http_common_headers(wsi, (unsigned)res->status, res->content_type,
+					LWS_ILLEGAL_HTTP_CONTENT_LEN, &at, end) ||
+	    lws_add_http_header_by_token(wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING,
+					 (const unsigned char *)chunked, sizeof(chunked) - 1, &at,
+					 end) ||
+	    lws_add_http_header_by_token(wsi, WSI_TOKEN_HTTP_CACHE_CONTROL,
+					 (const unsigned char *)"no-store", 8, &at, end) ||
+	    lws_finalize_write_http_header(wsi, head + LWS_PRE, &at, end))
+		return 1;
+	lws_set_timeout(wsi, NO_PENDING_TIMEOUT, 0);
+	lws_set_timer_usecs(wsi, p->stream->poll_us);
+	lws_callback_on_writable(wsi);
+	return 0;
+}
+
+#define CHUNK_HEAD 6u /* four digits and CR LF: 16384 bytes at most */
+
+static int write_stream(struct lws *wsi, struct pss *p)
+{
+	static const char last[] = "0\r\n\r\n";
+	unsigned char buf[LWS_PRE + CHUNK_HEAD + PIECE + 2 + sizeof(last)];
+	unsigned char *at = buf + LWS_PRE;
+	char head[CHUNK_HEAD + 1];
+	bool is_end = false;
+	const size_t n = p->stream->ops->read(p->stream->user, at + CHUNK_HEAD, PIECE, &is_end);
+	size_t len = 0;
+
+	if (n > 0) {
+		(void)snprintf(head, sizeof(head), "%04x\r\n", (unsigned)n);
+		memcpy(at, head, CHUNK_HEAD);
+		memcpy(at + CHUNK_HEAD + n, "\r\n", 2);
+		len = CHUNK_HEAD + n + 2;
+	}
+	if (is_end) {
+		memcpy(at + len, last, sizeof(last) - 1);
+		len += sizeof(last) - 1;
+	}
+	if (len > 0 &&
+	    lws_write(wsi, at, len, is_end ? LWS_WRITE_HTTP_FINAL : LWS_WRITE_HTTP) < (int)len)
+		return -1;
+	if (is_end) {
+		pss_reset(p);
+		return lws_http_transaction_completed(wsi) ? -1 : 0;
+	}
+	/* More at once while there is; else the timer asks again. */
+	if (n > 0)
+		lws_callback_on_writable(wsi);
+	return 0;
+}
+
+/* lws does not look for the end of a client that it has only to write to, and nothing to write. */
+static bool is_gone(struct lws *wsi)
+{
+	struct pollfd p = {.fd = lws_get_socket_fd(lws_get_network_wsi(wsi))};
+
+	return poll(&p, 1, 0) > 0 && (p.revents & (POLLHUP | POLLERR));
+}
+
+static int on_timer(struct lws *wsi, struct pss *p)
+{
+	if (p == NULL || p->stream == NULL)
+		return 0;
+	if (is_gone(wsi))
+		return -1;
+	p->stream->ops->tick(p->stream->user);
+	lws_set_timer_usecs(wsi, p->stream->poll_us);
+	lws_callback_on_writable(wsi);
+	return 0;
+}
+
 static int start_answer(struct lws *wsi, struct pss *p, struct rest_res *res)
 {
 	unsigned char head[LWS_PRE + 1024];
 	unsigned char *at = head + LWS_PRE, *end = head + sizeof(head) - 1;
 
+	if (res->stream != NULL)
+		return start_stream(wsi, p, res);
 	p->is_answered = true;
 	p->out = res->json != NULL ? json_dumps(res->json, JSON_INDENT(1) | JSON_PRESERVE_ORDER)
 				   : res->text;
@@ -226,6 +323,8 @@ static int on_writable(struct lws *wsi, struct pss *p)
 	size_t n = p->out_len - p->out_off;
 	enum lws_write_protocol how = LWS_WRITE_HTTP_FINAL;
 
+	if (p->stream != NULL)
+		return write_stream(wsi, p);
 	if (p->out == NULL || n == 0)
 		return 0;
 	if (n > PIECE) {
@@ -259,6 +358,8 @@ static int on_http(struct lws *wsi, enum lws_callback_reasons reason, void *user
 		return run_request(rest, wsi, p);
 	case LWS_CALLBACK_HTTP_WRITEABLE:
 		return on_writable(wsi, p);
+	case LWS_CALLBACK_TIMER:
+		return on_timer(wsi, p);
 	case LWS_CALLBACK_CLOSED_HTTP:
 	case LWS_CALLBACK_HTTP_DROP_PROTOCOL:
 		if (p != NULL)

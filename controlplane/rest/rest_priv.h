@@ -37,12 +37,33 @@ struct rest_req {
 	struct slice body;
 };
 
+/*
+ * A body without end, in place of a document: <read> is called again and again by the server's
+ * thread, without the lock, at least every <poll_us> while the client takes what it gets.
+ */
+struct rest_stream_ops {
+	/* Up to <cap> bytes, 0 when there are none now. *<ret_is_end>: there never will be more. */
+	size_t (*read)(void *user, void *buf, size_t cap, bool *ret_is_end);
+	/* Every <poll_us>, whether or not the client reads. */
+	void (*tick)(void *user);
+	/* The client went away, or the end was reached: frees the stream. Called once. */
+	void (*close)(void *user);
+};
+
+struct rest_stream {
+	const struct rest_stream_ops *ops;
+	void *user;
+	uint32_t poll_us;
+	char words[400]; /* for the log: what somebody sees */
+};
+
 /* What a handler answers: <json> (owned by the server from then on) or <text>. */
 struct rest_res {
 	int status;
 	json_t *json;
 	char *text; /* malloc()ed; used when json is NULL */
 	const char *content_type;
+	struct rest_stream *stream; /* in place of both */
 };
 
 typedef void (*rest_handler)(const struct rest_req *req, struct rest_res *res);
@@ -66,6 +87,7 @@ extern const struct rest_route rest_denial_routes[];
 extern const struct rest_route rest_explain_routes[];
 extern const struct rest_route rest_ems_routes[];
 extern const struct rest_route rest_tcp_routes[];
+extern const struct rest_route rest_capture_routes[];
 extern const struct rest_route rest_conn_routes[];
 
 /* Route and run. Never leaves <res> without a status. */

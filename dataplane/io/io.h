@@ -25,6 +25,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct capture;
 struct rte_mbuf;
 struct rte_mempool;
 struct rte_ring;
@@ -124,6 +125,7 @@ struct io_worker {
 	uint32_t index;
 	uint64_t *counters;       /* by enum outcome */
 	struct rte_mempool *pool; /* io.tx_pool[index]: for what this worker makes itself */
+	struct capture *capture;  /* NULL: off */
 	struct io_batch tx[IO_MAX_PORTS];
 	struct io_batch to[SNAP_MAX_WORKERS]; /* received here, for another worker */
 	struct io_rss_probe rss[IO_MAX_PORTS];

@@ -3,6 +3,7 @@
 /* The part of io that runs for each burst. */
 
 #include "base/count.h"
+#include "io/capture.h"
 #include "io/io_priv.h"
 
 #include <rte_mbuf.h>
@@ -163,6 +164,8 @@ uint16_t io_rx(struct io_worker *w, uint32_t port, struct rte_mbuf **ret, uint32
 	count_add(w->counters, OUTCOME_RX_PACKETS, nb);
 	count_add(w->counters, OUTCOME_RX_BYTES, bytes);
 	*ret_polled += nb;
+	if (w->capture != NULL)
+		capture_burst(w->capture, port, ret, nb, false);
 	return w->io->nb_workers == 1 ? nb : steer_burst(w, ret, nb, p);
 }
 
@@ -264,6 +267,9 @@ static void send_batch(struct io_worker *w, uint32_t port, struct io_batch *b)
 	const bool is_ours = p->nb_txq > 1 || p->owner == w->index;
 	uint32_t n;
 
+	/* As they are before they are the port's; those that it then refuses are counted. */
+	if (is_ours && w->capture != NULL)
+		capture_burst(w->capture, port, b->pkt, b->nb, true);
 	if (is_ours)
 		n = transmit(w, p, b);
 	else

@@ -112,6 +112,7 @@ struct worker *worker_new(const struct worker_params *p)
 	w->feedback = shm_feedback_worker(p->shm, p->index);
 	w->counters = (uint64_t *)w->feedback->counter;
 	io_worker_init(&w->port, w->io, w->index, w->counters);
+	worker_capture_init(w);
 	eth_init(&w->eth, &w->port, w->counters);
 	neigh_init(&w->neigh, &w->eth, w->counters);
 	arp_init(&w->arp, &w->neigh);

@@ -9,6 +9,7 @@
 
 #include "common/shm/shm.h"
 #include "common/snap/snap.h"
+#include "io/capture.h"
 #include "io/io.h"
 #include "ip/ip.h"
 #include "session/session.h"
@@ -44,6 +45,15 @@ struct worker_show {
 	uint32_t at, nb_looked, nb_rows;
 };
 
+/* See worker_capture.c. */
+struct worker_capture {
+	uint64_t seq; /* the latest that was looked at */
+	bool is_on, is_wiping;
+	uint32_t wiped;   /* bytes */
+	uint64_t wipe_us; /* at the latest */
+	struct capture c;
+};
+
 struct worker {
 	/* set once before the thread starts, then read only */
 	uint32_t index;
@@ -74,6 +84,7 @@ struct worker {
 	struct worker_net next_net; /* scratch */
 	struct worker_idle idle;
 	struct worker_show show;
+	struct worker_capture capture;
 	uint64_t gauges_us;   /* when gauges are due */
 	uint32_t port_offset; /* random: where local ports begin to be tried */
 	uint32_t port_next;

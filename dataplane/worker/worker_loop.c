@@ -99,6 +99,7 @@ uint32_t worker_loop(struct worker *w, uint64_t now_us)
 	uint16_t nb;
 
 	worker_adopt(w, now_us);
+	nb_work += worker_capture(w, now_us);
 	for (uint32_t port = 0; port < w->io->nb_ports; port++) {
 		nb = io_rx(&w->port, port, pkts, &nb_work);
 		input(w, pkts, nb, now_us);

@@ -36,6 +36,10 @@ void worker_gauges(struct worker *w, uint64_t now_us);
  */
 uint32_t worker_show(struct worker *w, uint64_t now_us);
 
+/* Follow what the control plane wants captured; returns 1 while the loop should not sleep. */
+uint32_t worker_capture(struct worker *w, uint64_t now_us);
+void worker_capture_init(struct worker *w);
+
 /* For sessions: see session_params. */
 int worker_pick_local(void *worker, const struct ip_addr *server, uint16_t server_port,
 		      uint32_t attempt, struct tcp_tuple *ret);
