@@ -184,7 +184,7 @@ policy()
 {
 	[ "$current" != "$1" ] || return 0
 	current=$1
-	POLICIES='[{"id": 17, "name": "ZTNA-webserver-allow", "access_proxies": ["ZTNA-webserver"],
+	POLICIES='[{"id": 17, "name": "ZTNA-webserver-allow", "access_proxies": ["ZTNA-webserver"'$ALSO6'],
   "tags": '$1', "action": "accept", "log": "all"}]'
 	reload || fail "the control plane refuses the policy"
 }
@@ -215,6 +215,17 @@ scene_1()
 	for f in "${fields[@]}"; do
 		expect "the accept record has $f" grep -qF "$f" <<<"$line"
 	done
+	[ -n "$ALSO6" ] || return 0
+	say "The same server for clients of IPv6, though it has no such address itself:"
+	typed "curl --cert laptop.pem --key laptop.key $PROXY6/"
+	ask "$DEV" "$PROXY6/"
+	expect "an IPv6 client is let through" is "$code" 200
+	expect "and gets the same from the IPv4 server" cmp "$DIR/body" "$DIR/www/index.html"
+	accepted6()
+	{
+		grep -m 1 'srcip=2001:db8:1::1 ' "$TRAFFIC"
+	}
+	expect "its record has srcip=2001:db8:1::1" wait_for 5 accepted6
 }
 
 # scene 2: The same device, and a policy that wants both tags
@@ -689,6 +700,28 @@ skip()
 	exit 1
 }
 
+# The same once more in IPv6, on the client's side.
+PROXY6='https://[2001:db8:1::10]:9043'
+ALSO6=""
+if has_ip6; then
+	ALSO6=', "ZTNA-webserver-6"'
+	WAN_MORE=', "2001:db8:1::10/64"'
+	MORE_CERTIFICATES=', {"name": "web6", "certificate": "ems/web6.pem", "key": "ems/web6.key"}'
+	MORE_PROXIES=", {\"name\": \"ZTNA-webserver-6\", \"interface\": \"wan\",
+    \"address\": \"2001:db8:1::10\", \"port\": 9043, \"certificate\": \"web6\",
+    \"api_gateways\": $GATEWAYS}"
+	POLICIES=${POLICIES/'"ZTNA-webserver"]'/'"ZTNA-webserver", "ZTNA-webserver-6"]'}
+	certificate web6 2001:db8:1::10
+fi
+
+plug()
+{
+	take_tap "$T-w" client 192.0.2.1/24
+	take_tap "$T-l" server 198.51.100.20/24
+	ip -n "$T-server" route replace default via 198.51.100.1
+	[ -z "$ALSO6" ] || add_ip6 client "$T-w" 2001:db8:1::1/64 2001:db8:1::10
+}
+
 stage "start emsim, control plane, data plane, nginx"
 current=$ANY
 stack_up
@@ -696,7 +729,8 @@ cat <<END
 
   curl in $T-client            data plane (pid ${PID[dataplane]})             nginx in $T-server
   192.0.2.1  ---- tap ----  192.0.2.10:9043  198.51.100.1  ---- tap ----  198.51.100.20:8080
-                                  | shared memory
+${ALSO6:+  2001:db8:1::1            [2001:db8:1::10]:9043
+}                                  | shared memory
                             control plane (pid ${PID[controlplane]})  ---- HTTPS, WSS ----  emsim (pid ${PID[ems]})
 END
 

@@ -35,13 +35,6 @@ MORE_PROXIES=", {\"name\": \"ZTNA-webserver-6\", \"interface\": \"wan\",
 # shellcheck source=tests/func/stack-lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/stack-lib.sh"
 
-# add_ip6 NAMESPACE INTERFACE ADDRESS/LEN ROUTER: usable at once, for nobody else has it.
-add_ip6()
-{
-	ip -n "$T-$1" -6 addr replace "$3" dev "$2" nodad || fail "cannot set an IPv6 address"
-	ip -n "$T-$1" -6 route replace default via "$4" dev "$2" || fail "cannot set a route"
-}
-
 plug()
 {
 	take_tap "$T-w" client 192.0.2.1/24
@@ -51,19 +44,12 @@ plug()
 	add_ip6 server "$T-l" 2001:db8:2::20/64 2001:db8:2::1
 }
 
-# certificate NAME HOST: by the CA of web.pem, its key for the control plane.
-certificate()
-{
-	"$EMSIM" init --dir "$EMS" >/dev/null || fail "emsim init"
-	ems make-server-cert --name "$1" --host "$2" >/dev/null || fail "no certificate $1"
-	chown 64001 "$EMS/$1.key"
-}
-
 # ipv6_up PATH...: and what else begins the path of a file of nginx's.
 ipv6_up()
 {
 	local name
 	need_root
+	has_ip6 || skip "the kernel has no IPv6"
 	certificate web6 2001:db8:1::10
 	stack_up
 	for name in four six mixed "$@"; do

@@ -38,6 +38,7 @@ EXTRA='"timeouts": {"upstream_connect": 3}'
 need python3
 
 need_root
+has_ip6 || skip "the kernel has no IPv6"
 certificate real6 2001:db8:2::20
 certificate other6 2001:db8:2::21
 ipv6_up dead-six no-six vhost

@@ -154,6 +154,26 @@ END
 	wait_for 5 in_ns server curl -sf http://198.51.100.20:8080/ || fail "nginx does not answer"
 }
 
+# certificate NAME HOST: before stack_up; by the CA of web.pem, its key for the control plane.
+certificate()
+{
+	"$EMSIM" init --dir "$EMS" >/dev/null || fail "emsim init"
+	ems make-server-cert --name "$1" --host "$2" >/dev/null || fail "no certificate $1"
+	chown 64001 "$EMS/$1.key"
+}
+
+has_ip6()
+{
+	[ -e /proc/net/if_inet6 ]
+}
+
+# add_ip6 NAMESPACE INTERFACE ADDRESS/LEN ROUTER: usable at once, for nobody else has it.
+add_ip6()
+{
+	ip -n "$T-$1" -6 addr replace "$3" dev "$2" nodad || fail "cannot set an IPv6 address"
+	ip -n "$T-$1" -6 route replace default via "$4" dev "$2" || fail "cannot set a route"
+}
+
 cable()
 {
 	:
