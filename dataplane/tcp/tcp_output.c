@@ -353,7 +353,7 @@ static bool send_run(struct tcp_conn *c, struct tcp_seg *first, uint32_t nb_max,
 static void output_new(struct tcp_conn *c, struct out *out, uint64_t now_us)
 {
 	while (!is_full(out)) {
-		if (c->mss < c->mss_max)
+		if (c->flags & TCP_F_PATH_LOW)
 			tcp_pmtu_try_probe(c, now_us);
 
 		struct tcp_seg *g = next_new(c, out);

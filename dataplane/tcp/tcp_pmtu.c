@@ -133,6 +133,10 @@ static void apply(struct tcp_conn *c, uint32_t mss)
 {
 	c->mss = mss;
 	c->seg_cap = (uint16_t)cap_for(c, mss);
+	if (mss < c->mss_max)
+		c->flags |= TCP_F_PATH_LOW;
+	else
+		c->flags &= ~TCP_F_PATH_LOW;
 }
 
 void tcp_conn_set_mss(struct tcp_conn *c, uint32_t peer_mss)
@@ -256,10 +260,13 @@ void tcp_pmtu_try_probe(struct tcp_conn *c, uint64_t now_us)
 {
 	struct tcp_flight *f = c->f;
 	struct tcp_seg *g = f->snd_next;
-	struct tcp_pmtu *p = find(c->st, &c->tuple.remote);
 
 	if (!c->st->p.plpmtud || f->probe_mss != 0 || f->rec != TCP_R_OPEN || g == NULL ||
-	    g->len != c->seg_cap || (p != NULL && is_held(p, now_us)))
+	    g->len != c->seg_cap)
+		return;
+	const struct tcp_pmtu *p = find(c->st, &c->tuple.remote);
+
+	if (p != NULL && is_held(p, now_us))
 		return;
 	const uint32_t mtu = next_probe(c, p);
 
@@ -297,10 +304,11 @@ void tcp_pmtu_probe_lost(struct tcp_conn *c, uint32_t seq, uint64_t now_us)
 void tcp_pmtu_acked(struct tcp_conn *c, uint64_t now_us)
 {
 	struct tcp_flight *f = c->f;
-	struct tcp_pmtu *p = find(c->st, &c->tuple.remote);
 
 	if (f->probe_mss == 0 || !seq_gt(c->snd_una, f->probe_seq + c->seg_cap))
 		return;
+	struct tcp_pmtu *p = find(c->st, &c->tuple.remote);
+
 	apply(c, f->probe_mss);
 	f->probe_mss = 0;
 	if (c->mss < c->mss_max)

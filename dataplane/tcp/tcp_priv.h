@@ -224,7 +224,7 @@ enum tcp_recovery_state {
 #define TCP_F_MORE (1u << 11)       /* cork */
 #define TCP_F_LOW (1u << 12)        /* send queue is over half full: say when it drains */
 #define TCP_F_MEM_WAIT (1u << 13)   /* the pool was empty: say when to try again */
-#define TCP_F_CWND_LIMITED (1u << 14)
+#define TCP_F_PATH_LOW (1u << 14)   /* mss is less than mss_max, which is on a colder line */
 #define TCP_F_TLP_OUT (1u << 15)    /* a loss probe is unanswered */
 #define TCP_F_TLP_RTX (1u << 16)    /* ... and it was a retransmission */
 #define TCP_F_REORDERING (1u << 17) /* seen on this connection */
@@ -604,7 +604,7 @@ uint32_t tcp_tuple_hash(const struct tcp_stack *st, const struct tcp_tuple *t);
 uint32_t tcp_table_find(const struct tcp_stack *st, const struct tcp_tuple *t, uint32_t hash);
 /* Ask for memory that tcp_table_find() will want soon, and then for what it finds. */
 void tcp_table_prefetch_bucket(const struct tcp_stack *st, uint32_t hash);
-void tcp_table_prefetch_entry(const struct tcp_stack *st, uint32_t hash);
+const void *tcp_table_prefetch_entry(const struct tcp_stack *st, uint32_t hash);
 void tcp_table_insert(struct tcp_stack *st, uint32_t hash, uint32_t id);
 void tcp_table_remove(struct tcp_stack *st, uint32_t hash, uint32_t id);
 static inline uint32_t tcp_conn_id(const struct tcp_conn *c)

@@ -97,7 +97,7 @@ void tcp_table_prefetch_bucket(const struct tcp_stack *st, uint32_t hash)
 	rte_prefetch0(&st->table.buckets[bucket_of(&st->table, hash)]);
 }
 
-void tcp_table_prefetch_entry(const struct tcp_stack *st, uint32_t hash)
+const void *tcp_table_prefetch_entry(const struct tcp_stack *st, uint32_t hash)
 {
 	const struct tcp_bucket *b = &st->table.buckets[bucket_of(&st->table, hash)];
 
@@ -105,14 +105,14 @@ void tcp_table_prefetch_entry(const struct tcp_stack *st, uint32_t hash)
 	for (unsigned i = 0; i < BUCKET_ENTRIES && b->id[i] != 0; i++) {
 		if (b->tag[i] != hash)
 			continue;
-		if (b->id[i] < st->tw_base) {
-			const uint8_t *c = (const void *)&st->conns[b->id[i] - 1];
+		const void *p = b->id[i] < st->tw_base
+					? (const void *)&st->conns[b->id[i] - 1]
+					: (const void *)&st->tws[b->id[i] - st->tw_base];
 
-			for (unsigned line = 0; line < 4; line++)
-				rte_prefetch0(c + (size_t)line * 64);
-		}
-		return;
+		rte_prefetch0(p);
+		return p;
 	}
+	return NULL;
 }
 
 void tcp_table_insert(struct tcp_stack *st, uint32_t hash, uint32_t id)

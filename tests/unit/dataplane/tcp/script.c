@@ -62,6 +62,7 @@ void sc_remake(struct script *s, uint32_t rcv_buf, uint32_t snd_buf, uint32_t sy
 	const struct tcp_params p = {
 		.pool = pool,
 		.max_conns = 32,
+		.max_flights = s->max_flights,
 		.max_listeners = 4,
 		.rcv_buf = rcv_buf,
 		.snd_buf = snd_buf,

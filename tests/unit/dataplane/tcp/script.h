@@ -60,9 +60,10 @@ struct script {
 	unsigned nb_cut;    /* packets that the port had to cut */
 	/* IPv6: that many bytes of extension headers in front of what comes in; a multiple of 8 */
 	uint8_t ext_len;
-	uint8_t in_ecn;     /* the ECN field of what comes in */
-	enum tcp_ecn ecn;   /* set before sc_remake() */
-	bool plpmtud;       /* set before sc_remake() */
+	uint8_t in_ecn;   /* the ECN field of what comes in */
+	enum tcp_ecn ecn; /* set before sc_remake() */
+	bool plpmtud;     /* set before sc_remake() */
+	uint32_t max_flights;
 	struct seg out[64]; /* what the last sc_out() found */
 	unsigned nb_out;
 	struct tcp_conn *c;
