@@ -151,6 +151,26 @@ enum eth_verdict eth_input(struct eth *e, struct rte_mbuf *m, uint8_t *ret_iface
 	return v;
 }
 
+void eth_rewrap(const struct eth *e, uint8_t iface, struct rte_mbuf *m, uint16_t type)
+{
+	const struct eth_iface *f = &e->iface[iface];
+	uint8_t *h = (uint8_t *)rte_pktmbuf_prepend(m, HDR_LEN);
+
+	if (h == NULL)
+		return; /* cannot be: see there */
+	memcpy(h, f->mac, 6);
+	memset(h + 6, 0, 6); /* nobody; it is looked at for loops alone */
+	h[12] = (uint8_t)(type >> 8);
+	h[13] = (uint8_t)type;
+	m->vlan_tci = f->vlan;
+	m->ol_flags |= RTE_MBUF_F_RX_VLAN | RTE_MBUF_F_RX_VLAN_STRIPPED;
+}
+
+void eth_unwrap(struct rte_mbuf *m)
+{
+	(void)rte_pktmbuf_adj(m, HDR_LEN);
+}
+
 void eth_output(struct eth *e, uint8_t iface, struct rte_mbuf *m, const uint8_t dst[static 6],
 		uint16_t type)
 {

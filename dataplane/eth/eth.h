@@ -65,6 +65,14 @@ enum eth_verdict eth_input(struct eth *e, struct rte_mbuf *m, uint8_t *ret_iface
 void eth_output(struct eth *e, uint8_t iface, struct rte_mbuf *m, const uint8_t dst[static 6],
 		uint16_t type);
 
+/*
+ * Put a header in front of <m> again, as if it had come by <iface> with <type>: what was put
+ * together from fragments may have to go to another worker. The buffer has room for it, since it
+ * began with one. eth_unwrap() takes it away.
+ */
+void eth_rewrap(const struct eth *e, uint8_t iface, struct rte_mbuf *m, uint16_t type);
+void eth_unwrap(struct rte_mbuf *m);
+
 /* Is there a port behind <iface>? */
 static inline bool eth_is_up(const struct eth *e, uint8_t iface)
 {

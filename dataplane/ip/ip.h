@@ -14,6 +14,7 @@
 #pragma once
 
 #include "arp/arp.h"
+#include "ip/ip_reasm.h"
 #include "nd/nd.h"
 
 #include <stdbool.h>
@@ -72,9 +73,12 @@ struct ip_stack {
 	struct ip_cached cache[IP_CACHE_SLOTS];
 	struct ip_bucket echo;   /* replies to echo requests */
 	struct ip_bucket errors; /* ICMP errors that we send */
+	struct ip_reasm reasm;
 };
 
-void ip_init(struct ip_stack *ip, struct neigh *neigh, struct nd *nd, uint64_t *counters);
+/* At the start only. -ENOMEM. */
+[[nodiscard]] int ip_init(struct ip_stack *ip, struct neigh *neigh, struct nd *nd,
+			  uint64_t *counters);
 /*
  * Replace addresses and routes of both families; <route> need not be sorted and names what is not
  * on the link. Entries beyond the arrays have no effect. Neighbours are configured too.
@@ -82,14 +86,21 @@ void ip_init(struct ip_stack *ip, struct neigh *neigh, struct nd *nd, uint64_t *
 void ip_configure(struct ip_stack *ip, const struct ip_ifaddr *addr, uint32_t nb_addrs,
 		  const struct ip_route *route, uint32_t nb_routes, uint64_t now_us);
 
-/* A received packet, beginning at its IP header. Takes <m> unless IP_V_TCP is returned. */
-enum ip_verdict ip_input(struct ip_stack *ip, uint8_t iface, struct rte_mbuf *m, uint64_t now_us,
+/*
+ * A received packet, beginning at its IP header. Takes <*m>; with IP_V_TCP it gives back a packet,
+ * another one when <*m> was the last missing fragment.
+ */
+enum ip_verdict ip_input(struct ip_stack *ip, uint8_t iface, struct rte_mbuf **m, uint64_t now_us,
 			 struct ip_icmp_error *ret_error);
 /*
  * The same for an IPv6 packet in a multicast frame: neighbour discovery and MLD, and nothing that
  * TCP may see. Takes <m>.
  */
 void ip_input_group(struct ip_stack *ip, uint8_t iface, struct rte_mbuf *m, uint64_t now_us);
+/* Drop what waits. */
+void ip_fini(struct ip_stack *ip);
+/* Give up fragments that are too old. Cheap when there are none. */
+void ip_tick(struct ip_stack *ip, uint64_t now_us);
 /* Route and send a complete packet of either family. Takes <m>. */
 void ip_output(struct ip_stack *ip, struct rte_mbuf *m, uint64_t now_us);
 /*

@@ -107,9 +107,48 @@ static enum ip_verdict refuse_proto(struct ip_stack *ip, struct rte_mbuf *m, str
 	return refuse(ip, m, OUTCOME_IP_PROTO_UNKNOWN, w, now_us);
 }
 
-enum ip_verdict ip6_input(struct ip_stack *ip, uint8_t iface, struct rte_mbuf *m, bool is_group,
-			  uint64_t now_us, struct ip_icmp_error *ret_error)
+/*
+ * RFC 6980: neighbour discovery never comes in fragments, and those who make it so want to get
+ * past a switch that watches it.
+ */
+static bool is_fragmented_nd(const struct rte_mbuf *m)
 {
+	const struct ip6_header *h = rte_pktmbuf_mtod(m, const struct ip6_header *);
+
+	if (h->next != IPPROTO_ICMPV6)
+		return false;
+	return m->data_len <= IP6_HDR_LEN ||
+	       nd_is_type(*rte_pktmbuf_mtod_offset(m, const uint8_t *, IP6_HDR_LEN));
+}
+
+/* Takes <m>; what becomes whole is taken in anew, once, since it has no fragment header left. */
+static enum ip_verdict input_fragment(struct ip_stack *ip, uint8_t iface, struct rte_mbuf **ret_m,
+				      uint64_t now_us, struct ip_icmp_error *ret_error)
+{
+	struct rte_mbuf *m = *ret_m;
+
+	if (rte_pktmbuf_mtod(m, const struct ip6_header *)->dst.b[0] == 0xff)
+		return ip_drop(ip, m, OUTCOME_IP_FRAGMENT);
+	m = ip_reasm_add6(&ip->reasm, m, now_us);
+	if (m == NULL || ip_pass_whole(ip, iface, m, ETH_TYPE_IP6))
+		return IP_V_DONE;
+	/* A second fragment header inside would begin all this again. */
+	if (rte_pktmbuf_mtod(m, const struct ip6_header *)->next == IPPROTO_FRAGMENT)
+		return ip_drop(ip, m, OUTCOME_IP_FRAGMENT);
+	if (is_fragmented_nd(m))
+		return ip_drop(ip, m, OUTCOME_ND_MALFORMED);
+	/* An echo that we could not send back in one piece. */
+	if (m->pkt_len > ip->neigh->eth->iface[iface].mtu &&
+	    rte_pktmbuf_mtod(m, const struct ip6_header *)->next == IPPROTO_ICMPV6)
+		return ip_drop(ip, m, OUTCOME_ICMP_IGNORED);
+	*ret_m = m;
+	return ip6_input(ip, iface, ret_m, false, now_us, ret_error);
+}
+
+enum ip_verdict ip6_input(struct ip_stack *ip, uint8_t iface, struct rte_mbuf **ret_m,
+			  bool is_group, uint64_t now_us, struct ip_icmp_error *ret_error)
+{
+	struct rte_mbuf *m = *ret_m;
 	const struct ip6_header *h = rte_pktmbuf_mtod(m, const struct ip6_header *);
 	struct ip6_walk w;
 
@@ -133,7 +172,7 @@ enum ip_verdict ip6_input(struct ip_stack *ip, uint8_t iface, struct rte_mbuf *m
 	case IPPROTO_ICMPV6:
 		return ip_icmp6_input(ip, iface, m, w.off, now_us, ret_error);
 	case IPPROTO_FRAGMENT:
-		return ip_drop(ip, m, OUTCOME_IP_FRAGMENT);
+		return input_fragment(ip, iface, ret_m, now_us, ret_error);
 	default:
 		return refuse_proto(ip, m, &w, now_us);
 	}

@@ -119,7 +119,7 @@ static void finish4(uint8_t *p, const struct rte_mbuf *about, uint16_t len)
 		.ver_ihl = 0x45,
 		.tos = 0xc0, /* RFC 1812 4.3.2.5: internetwork control */
 		.len_be = rte_cpu_to_be_16(len),
-		.ttl = IP_TTL,
+		.ttl = IP_HOPS,
 		.proto = IPPROTO_ICMP,
 		.src_be = h->dst_be,
 		.dst_be = h->src_be,
@@ -139,7 +139,7 @@ static void finish6(uint8_t *p, const struct rte_mbuf *about, uint16_t len)
 		.ver_class_flow_be = IP6_VERSION_BE,
 		.len_be = rte_cpu_to_be_16(rest),
 		.next = IPPROTO_ICMPV6,
-		.hop_limit = IP_TTL,
+		.hop_limit = IP_HOPS,
 		.src = h.dst,
 		.dst = h.src,
 	};

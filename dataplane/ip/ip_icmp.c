@@ -51,7 +51,7 @@ static enum ip_verdict reply(struct ip_stack *ip, struct rte_mbuf *m, uint16_t i
 		.ver_ihl = 0x45,
 		.tos = h.tos,
 		.len_be = rte_cpu_to_be_16((uint16_t)m->pkt_len),
-		.ttl = IP_TTL,
+		.ttl = IP_HOPS,
 		.proto = IPPROTO_ICMP,
 		.src_be = h.dst_be,
 		.dst_be = h.src_be,

@@ -46,7 +46,7 @@ static enum ip_verdict reply(struct ip_stack *ip, uint8_t iface, struct rte_mbuf
 		.ver_class_flow_be = h.ver_class_flow_be,
 		.len_be = rte_cpu_to_be_16(len),
 		.next = IPPROTO_ICMPV6,
-		.hop_limit = IP_TTL,
+		.hop_limit = IP_HOPS,
 		.src = h.dst,
 		.dst = h.src,
 	};

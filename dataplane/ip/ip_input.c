@@ -147,9 +147,42 @@ static enum ip_verdict refuse_proto(struct ip_stack *ip, struct rte_mbuf *m, uin
 	return ip_drop(ip, m, OUTCOME_IP_PROTO_UNKNOWN);
 }
 
-static enum ip_verdict ip4_input(struct ip_stack *ip, uint8_t iface, struct rte_mbuf *m,
+bool ip_pass_whole(struct ip_stack *ip, uint8_t iface, struct rte_mbuf *m, uint16_t type)
+{
+	const struct eth *eth = ip->neigh->eth;
+
+	eth_rewrap(eth, iface, m, type);
+	if (io_pass(eth->io, m))
+		return true;
+	eth_unwrap(m);
+	return false;
+}
+
+/* Its header is checked and complete; a whole datagram may be longer than what can be sent. */
+static enum ip_verdict deliver4(struct ip_stack *ip, uint8_t iface, struct rte_mbuf *m,
+				uint64_t now_us, struct ip_icmp_error *ret_error)
+{
+	const struct ip_hdr *h = rte_pktmbuf_mtod(m, const struct ip_hdr *);
+	const uint16_t ihl = (uint16_t)((h->ver_ihl & 0xf) * 4);
+
+	switch (h->proto) {
+	case IPPROTO_TCP:
+		m->l2_len = 0;
+		m->l3_len = ihl;
+		return IP_V_TCP;
+	case IPPROTO_ICMP:
+		if (m->pkt_len > ip->neigh->eth->iface[iface].mtu)
+			return ip_drop(ip, m, OUTCOME_ICMP_IGNORED);
+		return ip_icmp_input(ip, m, ihl, now_us, ret_error);
+	default:
+		return refuse_proto(ip, m, h->proto, now_us);
+	}
+}
+
+static enum ip_verdict ip4_input(struct ip_stack *ip, uint8_t iface, struct rte_mbuf **ret_m,
 				 uint64_t now_us, struct ip_icmp_error *ret_error)
 {
+	struct rte_mbuf *m = *ret_m;
 	const struct ip_hdr *h = rte_pktmbuf_mtod(m, const struct ip_hdr *);
 
 	if (m->data_len < sizeof(*h))
@@ -160,25 +193,20 @@ static enum ip_verdict ip4_input(struct ip_stack *ip, uint8_t iface, struct rte_
 
 	if (why != OUTCOME__COUNT)
 		return ip_drop(ip, m, why);
-	if ((rte_be_to_cpu_16(h->off_be) & OFF_MASK) != 0)
-		return ip_drop(ip, m, OUTCOME_IP_FRAGMENT);
-	switch (h->proto) {
-	case IPPROTO_TCP:
-		m->l2_len = 0;
-		m->l3_len = ihl;
-		return IP_V_TCP;
-	case IPPROTO_ICMP:
-		return ip_icmp_input(ip, m, ihl, now_us, ret_error);
-	default:
-		return refuse_proto(ip, m, h->proto, now_us);
+	if ((rte_be_to_cpu_16(h->off_be) & OFF_MASK) != 0) {
+		m = ip_reasm_add4(&ip->reasm, m, ihl, now_us);
+		if (m == NULL || ip_pass_whole(ip, iface, m, ETH_TYPE_IP4))
+			return IP_V_DONE;
+		*ret_m = m;
 	}
+	return deliver4(ip, iface, m, now_us, ret_error);
 }
 
-enum ip_verdict ip_input(struct ip_stack *ip, uint8_t iface, struct rte_mbuf *m, uint64_t now_us,
+enum ip_verdict ip_input(struct ip_stack *ip, uint8_t iface, struct rte_mbuf **m, uint64_t now_us,
 			 struct ip_icmp_error *ret_error)
 {
 	/* eth has seen the first octet. */
-	if (*rte_pktmbuf_mtod(m, const uint8_t *) >> 4 == 4)
+	if (*rte_pktmbuf_mtod(*m, const uint8_t *) >> 4 == 4)
 		return ip4_input(ip, iface, m, now_us, ret_error);
 	return ip6_input(ip, iface, m, false, now_us, ret_error);
 }
@@ -188,5 +216,5 @@ void ip_input_group(struct ip_stack *ip, uint8_t iface, struct rte_mbuf *m, uint
 	struct ip_icmp_error unused;
 
 	/* Neither TCP nor an error about it comes out of what is for many. */
-	(void)ip6_input(ip, iface, m, true, now_us, &unused);
+	(void)ip6_input(ip, iface, &m, true, now_us, &unused);
 }

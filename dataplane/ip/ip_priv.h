@@ -11,7 +11,7 @@
 
 #include <stddef.h>
 
-#define IP_TTL 64
+#define IP_HOPS 64
 
 /* Behind an Ethernet header no field is aligned; packed, none needs to be. */
 struct ip_hdr {
@@ -81,8 +81,14 @@ static inline bool ip6_is_from_us(const struct ip_stack *ip, const struct ip6_he
 }
 
 /* A packet of IPv6, in a unicast frame or not; see ip_input(). */
-enum ip_verdict ip6_input(struct ip_stack *ip, uint8_t iface, struct rte_mbuf *m, bool is_group,
+enum ip_verdict ip6_input(struct ip_stack *ip, uint8_t iface, struct rte_mbuf **m, bool is_group,
 			  uint64_t now_us, struct ip_icmp_error *ret_error);
+
+/*
+ * <m> was put together from fragments: give it to the worker that its ports belong to. True: it is
+ * on its way.
+ */
+bool ip_pass_whole(struct ip_stack *ip, uint8_t iface, struct rte_mbuf *m, uint16_t type);
 
 /* ---- IPv6 extension headers ---- */
 

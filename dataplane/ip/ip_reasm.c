@@ -87,7 +87,12 @@ struct rte_mbuf *ip_reasm_add4(struct ip_reasm *r, struct rte_mbuf *m, uint16_t 
 		return refuse(r, m);
 	m->l2_len = 0;
 	m->l3_len = hdr_len;
-	return finish(r, rte_ipv4_frag_reassemble_packet(r->table, &r->dead, m, now_us, h));
+	m = finish(r, rte_ipv4_frag_reassemble_packet(r->table, &r->dead, m, now_us, h));
+	if (m != NULL) {
+		h = rte_pktmbuf_mtod(m, struct rte_ipv4_hdr *);
+		h->hdr_checksum = rte_ipv4_cksum(h);
+	}
+	return m;
 }
 
 /* RFC 6946: offset 0 and nothing to follow is a datagram by itself, whatever else has its id. */

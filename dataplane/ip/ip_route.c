@@ -18,12 +18,23 @@ static uint32_t slot_of(const struct ip_addr *a)
 }
 static_assert(IP_CACHE_SLOTS == 1u << 10, "slot_of()'s ten bits");
 
-void ip_init(struct ip_stack *ip, struct neigh *neigh, struct nd *nd, uint64_t *counters)
+int ip_init(struct ip_stack *ip, struct neigh *neigh, struct nd *nd, uint64_t *counters)
 {
 	memset(ip, 0, sizeof(*ip));
 	ip->neigh = neigh;
 	ip->nd = nd;
 	ip->counters = counters;
+	return ip_reasm_init(&ip->reasm, counters);
+}
+
+void ip_fini(struct ip_stack *ip)
+{
+	ip_reasm_fini(&ip->reasm);
+}
+
+void ip_tick(struct ip_stack *ip, uint64_t now_us)
+{
+	ip_reasm_tick(&ip->reasm, now_us);
 }
 
 /* Insertion sort: longest first, and of equal length the one that was named first. */

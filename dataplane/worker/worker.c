@@ -117,10 +117,11 @@ struct worker *worker_new(const struct worker_params *p)
 	neigh_init(&w->neigh, &w->eth, w->counters);
 	arp_init(&w->arp, &w->neigh);
 	nd_init(&w->nd, &w->neigh);
-	ip_init(&w->ip, &w->neigh, &w->nd, w->counters);
+	if (ip_init(&w->ip, &w->neigh, &w->nd, w->counters) < 0)
+		goto free_worker;
 	w->tcp = make_tcp(w, p->config);
 	if (w->tcp == NULL)
-		goto free_worker;
+		goto free_ip;
 	w->session = make_session(w, p);
 	if (w->session == NULL)
 		goto free_tcp;
@@ -130,6 +131,8 @@ struct worker *worker_new(const struct worker_params *p)
 
 free_tcp:
 	tcp_stack_free(w->tcp);
+free_ip:
+	ip_fini(&w->ip);
 free_worker:
 	rte_free(w);
 	return NULL;
@@ -141,6 +144,7 @@ void worker_free(struct worker *w)
 		return;
 	session_worker_free(w->session);
 	tcp_stack_free(w->tcp);
+	ip_fini(&w->ip);
 	neigh_fini(&w->neigh);
 	io_worker_fini(&w->port);
 	rte_free(w);

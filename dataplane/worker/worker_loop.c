@@ -23,7 +23,7 @@ static void on_icmp_error(struct worker *w, const struct ip_icmp_error *e, uint6
 }
 
 /* True: it is TCP's, who takes a burst at once. */
-static bool input_ip(struct worker *w, uint8_t iface, struct rte_mbuf *m, uint64_t now_us)
+static bool input_ip(struct worker *w, uint8_t iface, struct rte_mbuf **m, uint64_t now_us)
 {
 	struct ip_icmp_error error;
 
@@ -52,7 +52,7 @@ static void input(struct worker *w, struct rte_mbuf **pkts, uint16_t nb, uint64_
 			arp_input(&w->arp, iface, pkts[i], now_us);
 			break;
 		case ETH_V_IP:
-			if (input_ip(w, iface, pkts[i], now_us))
+			if (input_ip(w, iface, &pkts[i], now_us))
 				tcp[nb_tcp++] = pkts[i];
 			break;
 		case ETH_V_IP6_GROUP:
@@ -88,6 +88,7 @@ static void tick_links(struct worker *w, uint64_t now_us)
 	neigh_tick(&w->neigh, now_us);
 	arp_tick(&w->arp, now_us);
 	nd_tick(&w->nd, now_us);
+	ip_tick(&w->ip, now_us);
 	while (ip_take_unreachable(&w->ip, &error))
 		on_icmp_error(w, &error, now_us);
 }

@@ -64,7 +64,7 @@ struct rig *rig_new(uint64_t now_us)
 	neigh_init(&r->neigh, &r->eth, r->counters);
 	arp_init(&r->arp, &r->neigh);
 	nd_init(&r->nd, &r->neigh);
-	ip_init(&r->ip, &r->neigh, &r->nd, r->counters);
+	assert_int_equal(ip_init(&r->ip, &r->neigh, &r->nd, r->counters), 0);
 	ip_configure(&r->ip, addr, 5, route, 2, now_us);
 	for (int i = 0; i < 5; i++) {
 		rig_tick(r, now_us);
@@ -81,10 +81,12 @@ void rig_tick(struct rig *r, uint64_t now_us)
 	neigh_tick(&r->neigh, now_us);
 	arp_tick(&r->arp, now_us);
 	nd_tick(&r->nd, now_us);
+	ip_tick(&r->ip, now_us);
 }
 
 void rig_free(struct rig *r)
 {
+	ip_fini(&r->ip);
 	neigh_fini(&r->neigh);
 	drop_sent(r);
 	assert_int_equal(rte_mempool_in_use_count(pool), 0);
@@ -114,8 +116,8 @@ static struct rte_mbuf *make(const uint8_t *frame, size_t len, size_t seg_len)
 	return head;
 }
 
-enum rig_fate rig_input(struct rig *r, const uint8_t *frame, size_t len, size_t seg_len,
-			uint64_t now_us)
+enum rig_fate rig_input_keep(struct rig *r, const uint8_t *frame, size_t len, size_t seg_len,
+			     uint64_t now_us, struct rte_mbuf **ret_tcp)
 {
 	struct rte_mbuf *m = make(frame, len, seg_len);
 	uint8_t iface;
@@ -132,9 +134,9 @@ enum rig_fate rig_input(struct rig *r, const uint8_t *frame, size_t len, size_t 
 	case ETH_V_DROPPED:
 		return RIG_GONE;
 	}
-	switch (ip_input(&r->ip, iface, m, now_us, &r->error)) {
+	switch (ip_input(&r->ip, iface, &m, now_us, &r->error)) {
 	case IP_V_TCP:
-		rte_pktmbuf_free(m);
+		*ret_tcp = m;
 		return RIG_TCP;
 	case IP_V_ICMP_ERROR:
 		return RIG_ERROR;
@@ -142,6 +144,16 @@ enum rig_fate rig_input(struct rig *r, const uint8_t *frame, size_t len, size_t 
 		break;
 	}
 	return RIG_GONE;
+}
+
+enum rig_fate rig_input(struct rig *r, const uint8_t *frame, size_t len, size_t seg_len,
+			uint64_t now_us)
+{
+	struct rte_mbuf *tcp = NULL;
+	const enum rig_fate fate = rig_input_keep(r, frame, len, seg_len, now_us, &tcp);
+
+	rte_pktmbuf_free(tcp);
+	return fate;
 }
 
 size_t rig_sent(struct rig *r, uint8_t *ret, size_t cap)

@@ -65,6 +65,9 @@ enum rig_fate {
 	RIG_ERROR
 };
 
+/* As below; the caller owns the TCP packet in <ret_tcp>. */
+enum rig_fate rig_input_keep(struct rig *r, const uint8_t *frame, size_t len, size_t seg_len,
+			     uint64_t now_us, struct rte_mbuf **ret_tcp);
 /* <len> bytes in <seg_len>-byte segments (0: one). A TCP packet is freed. */
 enum rig_fate rig_input(struct rig *r, const uint8_t *frame, size_t len, size_t seg_len,
 			uint64_t now_us);

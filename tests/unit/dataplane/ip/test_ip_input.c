@@ -61,8 +61,10 @@ static const struct row {
 	{"a length within the header", TCP, AT(16, "\x00\x13"), .fix = true,
 	 .outcome = OUTCOME_IP_MALFORMED},
 	{"a wrong checksum", TCP, AT(24, "\x00\x00"), .outcome = OUTCOME_IP_CHECKSUM},
-	{"a first fragment", TCP, AT(20, "\x20\x00"), .fix = true, .outcome = OUTCOME_IP_FRAGMENT},
-	{"a later fragment", TCP, AT(20, "\x00\x01"), .fix = true, .outcome = OUTCOME_IP_FRAGMENT},
+	{"a first fragment that none can follow", TCP, AT(20, "\x20\x00"), .fix = true,
+	 .outcome = OUTCOME_IP_FRAGMENT},
+	{"a later fragment, which waits", TCP, AT(20, "\x00\x01"), .fix = true,
+	 .outcome = OUTCOME__COUNT},
 	{"do not fragment", TCP, AT(20, "\x40\x00"), .fix = true, .fate = RIG_TCP,
 	 .outcome = OUTCOME__COUNT},
 	{"for another", TCP, AT(33, "\x0b"), .fix = true, .outcome = OUTCOME_IP_NOT_OURS},
@@ -136,9 +138,11 @@ static void each_malformed_frame_has_its_outcome(void **)
 
 		const enum rig_fate fate = rig_input(r, f, len, 0, NOW);
 
-		/* Some drops are told to who caused them, which is counted apart. */
+		/* Some drops are told to who caused them, and fragments are counted as such, apart. */
 		for (int k = 0; k < OUTCOME__COUNT; k++)
-			nb += k == OUTCOME_ICMP_ERROR_SENT ? 0 : r->counters[k];
+			nb += k == OUTCOME_ICMP_ERROR_SENT || k == OUTCOME_IP_FRAGMENTS
+				      ? 0
+				      : r->counters[k];
 		if (fate != row->fate || nb != (row->outcome != OUTCOME__COUNT) ||
 		    (nb == 1 && r->counters[row->outcome] != 1)) {
 			for (int k = 0; k < OUTCOME__COUNT; k++)
@@ -294,6 +298,90 @@ static void errors_that_no_one_should_heed_are_ignored(void **)
 	rig_free(r);
 }
 
+/* Octets <from> to <to> of the packet in <whole>, as a fragment; to its end with <to> 0. */
+static size_t cut4(uint8_t *ret, const uint8_t *whole, size_t len, size_t from, size_t to)
+{
+	const size_t end = to == 0 ? len - 34 : to;
+
+	memcpy(ret, whole, 34);
+	memcpy(ret + 34, whole + 34 + from, end - from);
+	ret[16] = (uint8_t)((20 + end - from) >> 8);
+	ret[17] = (uint8_t)(20 + end - from);
+	ret[20] = (uint8_t)(from / 8 >> 8 | (to == 0 ? 0 : 0x20));
+	ret[21] = (uint8_t)(from / 8);
+	rig_fix_ip(ret);
+	return 34 + end - from;
+}
+
+static size_t cut6(uint8_t *ret, const uint8_t *whole, size_t len, size_t from, size_t to)
+{
+	const size_t end = to == 0 ? len - 54 : to, n = 8 + end - from;
+
+	memcpy(ret, whole, 54);
+	memset(ret + 54, 0, 8);
+	ret[54] = whole[20];
+	ret[56] = (uint8_t)(from >> 8);
+	ret[57] = (uint8_t)(from | (to != 0));
+	ret[61] = 77;
+	memcpy(ret + 62, whole + 54 + from, end - from);
+	ret[18] = (uint8_t)(n >> 8);
+	ret[19] = (uint8_t)n;
+	ret[20] = 44;
+	return 54 + n;
+}
+
+static void fragments_of_a_segment_reach_tcp_whole(void **)
+{
+	struct rig *r = rig_new(NOW);
+	uint8_t whole[256], f[256];
+	size_t len = rig_tcp(whole, RIG_PEER, RIG_ADDR);
+
+	assert_int_equal(rig_input(r, f, cut4(f, whole, len, 16, 0), 0, NOW), RIG_GONE);
+	assert_int_equal(rig_input(r, f, cut4(f, whole, len, 0, 16), 0, NOW), RIG_TCP);
+	len = rig_tcp6(whole, RIG_PEER6, RIG_ADDR6);
+	assert_int_equal(rig_input(r, f, cut6(f, whole, len, 0, 16), 0, NOW), RIG_GONE);
+	assert_int_equal(rig_input(r, f, cut6(f, whole, len, 16, 0), 0, NOW), RIG_TCP);
+	assert_int_equal(r->counters[OUTCOME_IP_REASSEMBLED], 2);
+	rig_free(r);
+}
+
+static void echo_in_fragments_is_answered_when_the_answer_fits(void **)
+{
+	struct rig *r = rig_new(NOW);
+	uint8_t whole[2400], f[2400], out[2400];
+	size_t len = rig_echo(whole, RIG_PEER, RIG_ADDR, 1000);
+
+	(void)rig_input(r, f, cut4(f, whole, len, 0, 512), 0, NOW);
+	(void)rig_input(r, f, cut4(f, whole, len, 512, 0), 0, NOW);
+	assert_int_equal(r->counters[OUTCOME_ICMP_ECHO_REPLIED], 1);
+	while (rig_sent(r, out, sizeof(out)) > 0)
+		continue;
+	len = rig_echo(whole, RIG_PEER, RIG_ADDR, 1800);
+	(void)rig_input(r, f, cut4(f, whole, len, 0, 1024), 0, NOW);
+	(void)rig_input(r, f, cut4(f, whole, len, 1024, 0), 0, NOW);
+	assert_int_equal(r->counters[OUTCOME_ICMP_ECHO_REPLIED], 1);
+	assert_int_equal(r->counters[OUTCOME_ICMP_IGNORED], 1);
+	rig_free(r);
+}
+
+/* RFC 6980. */
+static void neighbour_discovery_in_fragments_is_refused(void **)
+{
+	static const uint8_t mac[] = RIG_PEER_MAC;
+	struct rig *r = rig_new(NOW);
+	uint8_t whole[256], f[256];
+	const size_t len = rig_nd(whole, 135, 0, RIG_PEER6, RIG_ADDR6, RIG_ADDR6, mac);
+
+	(void)rig_input(r, f, cut6(f, whole, len, 0, 16), 0, NOW);
+	(void)rig_input(r, f, cut6(f, whole, len, 16, 0), 0, NOW);
+	assert_int_equal(r->counters[OUTCOME_ND_MALFORMED], 1);
+	/* Nor in one that is none (RFC 6946). */
+	(void)rig_input(r, f, cut6(f, whole, len, 0, 0), 0, NOW);
+	assert_int_equal(r->counters[OUTCOME_ND_MALFORMED], 2);
+	assert_int_equal(rig_sent(r, f, sizeof(f)), 0);
+	rig_free(r);
+}
+
 static uint64_t state = 88172645463325252ull;
 
 static uint32_t next(void)
@@ -348,6 +436,9 @@ int main(void)
 		cmocka_unit_test(echo_is_answered_at_a_bounded_rate),
 		cmocka_unit_test(an_error_about_our_segment_is_passed_up),
 		cmocka_unit_test(errors_that_no_one_should_heed_are_ignored),
+		cmocka_unit_test(fragments_of_a_segment_reach_tcp_whole),
+		cmocka_unit_test(echo_in_fragments_is_answered_when_the_answer_fits),
+		cmocka_unit_test(neighbour_discovery_in_fragments_is_refused),
 		cmocka_unit_test(random_frames_are_all_accounted_for),
 	};
 
