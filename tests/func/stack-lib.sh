@@ -26,6 +26,7 @@ WAN_DEVICE=${WAN_DEVICE:-net_tap0,iface=$T-w}
 LAN_DEVICE=${LAN_DEVICE:-net_tap1,iface=$T-l}
 WAN_MTU=${WAN_MTU:-1500}
 LAN_MTU=${LAN_MTU:-1500}
+WAN_VLAN=${WAN_VLAN:-0}
 OFFLOADS=${OFFLOADS:-auto}
 HUGEPAGES=${HUGEPAGES:-off}
 GATEWAYS=${GATEWAYS:-'[{"id": 1, "url_map": "/", "service": "http", "ldb_method": "round-robin",
@@ -71,7 +72,7 @@ write_config()
                 "max_connections": 4096, "memory_mib": 512, "offloads": "$OFFLOADS"},
   "interfaces": [
     {"name": "wan", "device": "$WAN_DEVICE", "addresses": ["192.0.2.10/24"$WAN_MORE],
-     "mtu": $WAN_MTU, "role": "wan"},
+     "vlan": $WAN_VLAN, "mtu": $WAN_MTU, "role": "wan"},
     {"name": "lan", "device": "$LAN_DEVICE", "addresses": ["198.51.100.1/24"$LAN_MORE],
      "mtu": $LAN_MTU, "role": "lan"}
   ],
