@@ -205,6 +205,16 @@ static void set_mtu(struct io_port *p)
 		p->mtu = RTE_ETHER_MTU;
 }
 
+/*
+ * Neighbour discovery asks groups. A port that cannot be told to hear all of them is told to hear
+ * everything; one that cannot be told that either has no filter (tap, memif, ring).
+ */
+static void hear_groups(const struct io_port *p)
+{
+	if (!io_is_tap(p) && rte_eth_allmulticast_enable(p->id) < 0)
+		(void)rte_eth_promiscuous_enable(p->id);
+}
+
 static int open_port(struct io *io, struct io_port *p, bool no_offloads, const char **ret_why)
 {
 	uint8_t key[STEER_KEY_MAX];
@@ -240,6 +250,7 @@ static int open_port(struct io *io, struct io_port *p, bool no_offloads, const c
 	rc = rte_eth_dev_start(p->id);
 	if (rc < 0)
 		return rc;
+	hear_groups(p);
 	*ret_why = "setting the port's RSS indirection failed";
 	if (p->nb_rxq > 1) {
 		rc = set_reta(p, &io->steer);
