@@ -12,7 +12,8 @@
  *
  * and, when the SYN has timestamps, the low bits of TSval carry its other options, which come back
  * in TSecr: bits 0 to 3 the window scale (15: none), 4 SACK, 5 ECN. A peer that forges
- * those cheats only itself. An epoch is 64 s; a cookie is good for the rest of its epoch and the next.
+ * those cheats only itself. An epoch is 64 s; a cookie is good for the rest of its epoch and the
+ * next.
  */
 
 #include "base/siphash.h"

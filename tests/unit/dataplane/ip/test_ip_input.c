@@ -138,7 +138,7 @@ static void each_malformed_frame_has_its_outcome(void **)
 
 		const enum rig_fate fate = rig_input(r, f, len, 0, NOW);
 
-		/* Some drops are told to who caused them, and fragments are counted as such, apart. */
+		/* Told to who caused a drop, or a fragment: counted apart. */
 		for (int k = 0; k < OUTCOME__COUNT; k++)
 			nb += k == OUTCOME_ICMP_ERROR_SENT || k == OUTCOME_IP_FRAGMENTS
 				      ? 0

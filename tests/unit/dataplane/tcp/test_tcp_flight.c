@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-/* The pool of what connections need while bytes are under way: one of them, and more that want it. */
+/* The pool of what connections need while bytes are under way: one of it, more that want it. */
 
 #include "script.h"
 
