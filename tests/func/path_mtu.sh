@@ -1,10 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
 # Between two routers on each side there is a link of 1280 bytes that neither end knows of: what is
-# too big comes back as an ICMP error, of either family, and bodies arrive whole.
+# too big comes back as an ICMP error, of either family, and bodies arrive whole. The way to the
+# client is a route by a link-local address.
 #
 #	client-far --- client-mid ==1280== client --- [data plane] --- server ==1280== ... server-far
-MORE_ROUTES=', {"prefix": "::/0", "via": "2001:db8:1::1"},
+MORE_ROUTES=', {"prefix": "::/0", "via": "fe80::1", "interface": "wan"},
   {"prefix": "10.9.2.0/24", "via": "198.51.100.20"},
   {"prefix": "2001:db8:92::/48", "via": "2001:db8:2::20"}'
 GATEWAYS_MORE=',
@@ -48,6 +49,8 @@ narrow()
 }
 
 ipv6_up
+# Routers speak of themselves by link-local addresses.
+ip -n "$T-client" -6 addr add fe80::1/64 dev "$T-w" nodad
 narrow client 1
 narrow server 2
 for address in 10.9.2.6 2001:db8:92:1::2; do
