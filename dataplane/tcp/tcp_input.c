@@ -415,6 +415,8 @@ static void conn_input(struct tcp_conn *c, struct tcp_segin *s, uint64_t now_us)
 	    s->seq == c->rcv_nxt - 1) {
 		s->seq++;
 		s->flags &= (uint8_t)~TCP_SYN;
+		/* Its window is not scaled (RFC 7323 2.2), what follows takes it to be. */
+		s->wnd >>= c->snd_wscale;
 	}
 	if (!is_seq_acceptable(c, s)) {
 		refuse_seq(c, s, OUTCOME_TCP_OUT_OF_WINDOW, now_us);
