@@ -112,7 +112,7 @@ void tcp_conn_established(struct tcp_conn *c, uint64_t now_us)
 	if (c->flags & TCP_F_HALF_OPEN)
 		tcp_conn_leave_half_open(c);
 	c->flags &= ~TCP_F_SEND_SYN;
-	c->cwnd = TCP_INIT_CWND_SEGS * c->mss;
+	c->cwnd = tcp_init_cwnd(c->mss);
 	c->ssthresh = TCP_MAX_CWND;
 	c->quick_acks = 16;
 	c->rto_backoff = 0;
@@ -299,10 +299,15 @@ void tcp_abort(struct tcp_conn *c, uint64_t now_us)
 
 	st->now_us = now_us;
 	if (!(c->flags & TCP_F_DEAD)) {
-		/* RFC 9293 3.10.5 */
+		/*
+		 * RFC 9293 3.10.5; and in the states where the RFC takes all to be sent, when that
+		 * is not so: the peer would wait for the rest.
+		 */
 		if (c->state == TCP_S_SYN_RCVD || c->state == TCP_S_ESTABLISHED ||
 		    c->state == TCP_S_FIN_WAIT_1 || c->state == TCP_S_FIN_WAIT_2 ||
-		    c->state == TCP_S_CLOSE_WAIT)
+		    c->state == TCP_S_CLOSE_WAIT ||
+		    (c->state > TCP_S_CLOSE_WAIT && c->state < TCP_S_TIME_WAIT &&
+		     (c->snd_nxt != c->snd_end || (c->flags & TCP_F_FIN_WANTED))))
 			tcp_conn_send_rst(c);
 	}
 	c->flags &= ~TCP_F_OWNED;

@@ -300,7 +300,7 @@ static void restart_after_idle(struct tcp_conn *c, uint64_t now_us)
 {
 	if (c->snd_una != c->snd_nxt || now_us - c->last_tx_us < tcp_rto(c))
 		return;
-	c->cwnd = RTE_MIN(c->cwnd, TCP_INIT_CWND_SEGS * c->mss);
+	c->cwnd = RTE_MIN(c->cwnd, tcp_init_cwnd(c->mss));
 	c->f->cubic.epoch_ms = 0;
 }
 
@@ -399,6 +399,8 @@ static void conn_output(struct tcp_conn *c, struct out *out, uint64_t now_us)
 	if (c->state >= TCP_S_ESTABLISHED && c->state != TCP_S_TIME_WAIT) {
 		if ((c->flags & TCP_F_FIN_WANTED) && tcp_sndq_fin(c) < 0)
 			out->no_mem = true;
+		if (c->f->dup_segs != 0)
+			tcp_pipe_settle(c);
 		output_lost(c, out, now_us);
 		output_new(c, out, now_us);
 		tcp_timer_rearm_rtx(c, now_us);

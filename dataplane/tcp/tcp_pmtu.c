@@ -174,6 +174,7 @@ static void resend_larger(struct tcp_conn *c)
 		f->high_seq = c->snd_nxt;
 		f->undo_armed = false;
 		f->dupacks = 0;
+		f->dup_segs = 0;
 	}
 	c->flags |= TCP_F_FORCE;
 	tcp_conn_want_output(c);

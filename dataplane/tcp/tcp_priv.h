@@ -32,6 +32,7 @@
 #define TCP_HDR_LEN 20u
 #define TCP_MIN_MSS 536u       /* a smaller MSS option is read as this */
 #define TCP_INIT_CWND_SEGS 10u /* RFC 6928 */
+#define TCP_INIT_CWND_BYTES 14600u
 #define TCP_MAX_CWND (64u << 20)
 #define TCP_INIT_RCV_WND 65535u
 #define TCP_SCARCE_RCV_WND 16384u /* while receive queues hold too many buffers */
@@ -83,6 +84,12 @@ static inline uint32_t seq_max(uint32_t a, uint32_t b)
 static inline uint32_t tcp_ip_hdr_len(const struct tcp_tuple *t)
 {
 	return ip_addr_is_v4(&t->local) ? TCP_IP4_HDR_LEN : TCP_IP6_HDR_LEN;
+}
+
+/* RFC 6928 2: ten segments, but of jumbo frames no more bytes than of common ones, or two. */
+static inline uint32_t tcp_init_cwnd(uint32_t mss)
+{
+	return RTE_MIN(TCP_INIT_CWND_SEGS * mss, RTE_MAX(2 * mss, TCP_INIT_CWND_BYTES));
 }
 
 /* ---- a segment on its way in ---- */
@@ -299,6 +306,11 @@ struct tcp_flight {
 	uint32_t ecn_high; /* what a mark says is news again when this is acknowledged */
 	bool ecn_reduced;  /* ecn_high is set */
 	bool ecn_cwr;      /* the next new data says CWR */
+	/*
+	 * Without SACK each duplicate ACK says that one segment has left (RFC 5681 3.2), as long as
+	 * there were any to leave: the path, or the peer, makes more.
+	 */
+	uint8_t dup_segs;
 
 	/* received out of order: by rx_next() */
 	struct rte_mbuf *ooo_head, *ooo_last; /* ooo_last: where the last one went in */
@@ -650,6 +662,7 @@ void tcp_rtt_sample(struct tcp_conn *c, uint32_t rtt_us, uint64_t now_us);
 struct tcp_acked {
 	uint32_t delivered; /* bytes newly known to have arrived */
 	uint32_t cum;       /* of these, by advance of snd_una */
+	uint32_t dup;       /* beside these, by a duplicate ACK without SACK */
 	uint32_t prior_pipe;
 	uint32_t fack; /* what becomes the connection's when all blocks are taken in */
 	bool has_rtt;
@@ -659,6 +672,11 @@ struct tcp_acked {
 	uint32_t rtt_us;
 };
 uint32_t tcp_pipe(const struct tcp_conn *c);
+/*
+ * Before anything is sent: what has been found lost since a duplicate ACK has not left as well, and
+ * must not make room for more than cwnd. Only without SACK, with bytes in flight.
+ */
+void tcp_pipe_settle(struct tcp_conn *c);
 void tcp_seg_set_flags(struct tcp_conn *c, struct tcp_seg *g, uint32_t set, uint32_t clear);
 void tcp_sack_mark(struct tcp_conn *c, const struct tcp_segin *s, struct tcp_acked *a,
 		   uint64_t now_us);

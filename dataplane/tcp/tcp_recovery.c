@@ -121,6 +121,7 @@ static void leave(struct tcp_conn *c)
 	c->f->rec = TCP_R_OPEN;
 	c->f->undo_armed = false;
 	c->f->dupacks = 0;
+	c->f->dup_segs = 0;
 	c->flags &= ~TCP_F_FORCE;
 	if (c->f->reo_persist > 0 && --c->f->reo_persist == 0)
 		c->f->reo_mult = 1;
@@ -189,14 +190,17 @@ static void prr_update(struct tcp_conn *c, uint32_t delivered)
 }
 
 /* RFC 5681 3.2 and RFC 6582 3: three duplicates, then one hole per round trip. */
-static bool detect_loss_without_sack(struct tcp_conn *c, const struct tcp_acked *a, bool is_dup)
+static bool detect_loss_without_sack(struct tcp_conn *c, struct tcp_acked *a, bool is_dup)
 {
 	if (a->cum > 0) {
 		c->f->dupacks = 0;
+		c->f->dup_segs = 0;
 		if (c->f->rec != TCP_R_RECOVERY || seq_geq(c->snd_una, c->f->high_seq))
 			return false;
 	} else if (is_dup && c->f->dupacks < UINT8_MAX) {
 		c->f->dupacks++;
+		a->dup = RTE_MIN(c->mss, tcp_pipe(c));
+		c->f->dup_segs += a->dup > 0;
 		if (c->f->dupacks != TCP_DUPTHRESH || c->f->rec != TCP_R_OPEN)
 			return false;
 	} else {
@@ -257,18 +261,6 @@ static void step_open(struct tcp_conn *c, struct tcp_acked *a, bool lost, uint64
 		c->st->cc->on_ack(c, a->delivered, now_us);
 }
 
-/*
- * Without SACK a duplicate says that a segment has arrived (RFC 5681 3.2), but there can be no more
- * of those than segments in flight: the rest were made on the way, or up (RFC 5681 5).
- */
-static uint32_t dup_delivered(const struct tcp_conn *c, bool is_dup)
-{
-	if (!is_dup || (c->flags & TCP_F_SACK) ||
-	    (uint32_t)c->f->dupacks * c->mss > c->snd_nxt - c->snd_una)
-		return 0;
-	return c->mss;
-}
-
 void tcp_recovery_on_ack(struct tcp_conn *c, const struct tcp_segin *s, struct tcp_acked *a,
 			 bool is_dup, uint64_t now_us)
 {
@@ -287,7 +279,7 @@ void tcp_recovery_on_ack(struct tcp_conn *c, const struct tcp_segin *s, struct t
 		step_open(c, a, lost || c->f->nb_lost_pending > 0, now_us);
 		break;
 	case TCP_R_RECOVERY:
-		prr_update(c, a->delivered + dup_delivered(c, is_dup));
+		prr_update(c, a->delivered + a->dup);
 		break;
 	case TCP_R_LOSS:
 		if (a->delivered > 0)
@@ -361,6 +353,7 @@ void tcp_recovery_on_rto(struct tcp_conn *c, uint64_t now_us)
 	}
 	c->f->rec = TCP_R_LOSS;
 	c->f->dupacks = 0;
+	c->f->dup_segs = 0;
 	c->f->high_seq = c->snd_nxt;
 	c->cwnd = c->mss;
 	c->flags |= TCP_F_FORCE;

@@ -53,13 +53,19 @@ uint32_t tcp_pipe(const struct tcp_conn *c)
 	const uint32_t sent = c->snd_nxt - c->snd_una;
 	uint32_t gone = c->f->sacked + c->f->lost;
 
-	/*
-	 * Without SACK each duplicate ACK says that one segment has left, RFC 5681 3.2; never more
-	 * than there are that are not lost, or what is resent would not count.
-	 */
+	/* Never more than there are that are not lost, or what is resent would not count. */
 	if (!(c->flags & TCP_F_SACK) && gone < sent)
-		gone += RTE_MIN((uint32_t)c->f->dupacks * c->mss, sent - gone);
+		gone += RTE_MIN((uint32_t)c->f->dup_segs * c->mss, sent - gone);
 	return sent + c->f->rtx - gone;
+}
+
+void tcp_pipe_settle(struct tcp_conn *c)
+{
+	const uint32_t sent = c->snd_nxt - c->snd_una;
+	const uint32_t gone = c->f->sacked + c->f->lost;
+
+	while (c->f->dup_segs > 0 && gone + (uint32_t)c->f->dup_segs * c->mss > sent + c->mss - 1)
+		c->f->dup_segs--;
 }
 
 void tcp_rack_advance(struct tcp_conn *c, const struct tcp_seg *g, uint64_t now_us)
