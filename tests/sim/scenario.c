@@ -108,7 +108,7 @@ static struct path draw_path(struct rng *r)
 
 static struct tcp_params draw_params(struct rng *r)
 {
-	static const uint16_t mss[] = {536, 1000, 1460, 1460, 1460};
+	static const uint16_t mss[] = {536, 1000, 1460, 1460, 1460, 8960};
 	static const uint32_t bufs[] = {4096, 16384, 65536, 262144, 1048576};
 
 	return (struct tcp_params){
@@ -116,11 +116,12 @@ static struct tcp_params draw_params(struct rng *r)
 		.max_listeners = 4,
 		.rcv_buf = bufs[rng_next(r) % 5],
 		.snd_buf = bufs[rng_next(r) % 5],
-		.mss = mss[rng_next(r) % 5],
+		.mss = mss[rng_next(r) % 6],
 		.secret = {rng_next(r), rng_next(r)},
 		/* One run in eight goes through SYN cookies. */
 		.syn_backlog = rng_one_in(r, 8) ? 0 : 16,
 		.max_rx_mbufs = 4096,
+		.ecn = (enum tcp_ecn)(rng_next(r) % 3),
 		.congestion = rng_one_in(r, 4) ? TCP_CONGESTION_NEWRENO : TCP_CONGESTION_CUBIC,
 	};
 }
@@ -168,6 +169,12 @@ static void draw_trouble(struct rng *r, struct scenario *sc)
 		if (rng_one_in(r, 2))
 			draw_mtu_steps(r, &sc->path[1]);
 		break;
+	case 8:
+		/* Few connections may have bytes under way at the same time. */
+		sc->params[0].max_flights = (uint32_t)rng_in(r, 1, 4);
+		sc->params[1].max_flights = (uint32_t)rng_in(r, 1, 4);
+		sc->is_hopeless = true;
+		break;
 	default:
 		break;
 	}
@@ -188,12 +195,20 @@ void scenario_from_seed(uint64_t seed, struct scenario *ret)
 		.nb_rounds = rng_one_in(&r, 3) ? (uint32_t)rng_in(&r, 2, 3) : 1,
 		.is_rough = rng_one_in(&r, 4),
 		.max_bytes = UINT32_MAX,
+		.is_v6 = rng_one_in(&r, 3),
+		.wrap = rng_one_in(&r, 4) ? (enum scenario_wrap)rng_in(&r, 0, 2) : WRAP_NOTHING,
 	};
 
 	for (unsigned i = 0; i < 2; i++) {
 		sc.path[i] = draw_path(&r);
 		sc.params[i] = draw_params(&r);
 		sc.has_drought[i] = rng_one_in(&r, 16);
+		if (rng_one_in(&r, 4)) {
+			sc.has_tso[i] = true;
+			sc.params[i].tx_cksum_offload = true;
+			sc.params[i].tso_max = (uint32_t)rng_in(&r, 2000, 65535);
+			sc.params[i].tso_max_segs = (uint16_t)rng_in(&r, 2, 64);
+		}
 	}
 	draw_trouble(&r, &sc);
 	/* Without timestamps TIME-WAIT cannot tell a new SYN after a fast transfer from an old. */
@@ -265,8 +280,10 @@ static void print_path(const char *name, const struct path *p)
 
 void scenario_print(const struct scenario *sc)
 {
-	printf("  IPv%d, %u flows, %u rounds%s%s%s%s%s\n", sc->is_v6 ? 6 : 4, sc->nb_flows,
-	       sc->nb_rounds, sc->is_rough ? ", aborts" : "",
+	static const char *const wraps[] = {"", ", sequence numbers wrap", ", timestamps wrap"};
+
+	printf("  IPv%d, %u flows, %u rounds%s%s%s%s%s%s\n", sc->is_v6 ? 6 : 4, sc->nb_flows,
+	       sc->nb_rounds, wraps[sc->wrap], sc->is_rough ? ", aborts" : "",
 	       sc->is_simultaneous ? ", simultaneous open" : "",
 	       sc->has_drought[0] ? ", droughts at 0" : "",
 	       sc->has_drought[1] ? ", droughts at 1" : "", sc->is_hopeless ? ", hopeless" : "");
@@ -284,8 +301,10 @@ void scenario_print(const struct scenario *sc)
 
 		print_path(i == 0 ? "0 -> 1" : "1 -> 0", &sc->path[i]);
 		printf("  side %u: mss %u, rcv_buf %u, snd_buf %u, backlog %u, %u connections, "
-		       "%s\n",
+		       "%u flights, %s, ECN %d%s\n",
 		       i, p->mss, p->rcv_buf, p->snd_buf, p->syn_backlog, p->max_conns,
-		       p->congestion == TCP_CONGESTION_NEWRENO ? "NewReno" : "CUBIC");
+		       p->max_flights,
+		       p->congestion == TCP_CONGESTION_NEWRENO ? "NewReno" : "CUBIC", (int)p->ecn,
+		       sc->has_tso[i] ? ", TSO" : "");
 	}
 }

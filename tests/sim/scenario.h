@@ -8,8 +8,17 @@
 #include "tests/sim/flow.h"
 #include "tests/sim/link.h"
 
+/* Which numbers of the first flow's opener pass zero during the run. */
+enum scenario_wrap {
+	WRAP_NOTHING,
+	WRAP_SEQUENCE,
+	WRAP_TIMESTAMP,
+};
+
 struct scenario {
 	bool is_v6;
+	bool has_tso[2]; /* segments leave as long packets, cut by what stands for the port */
+	enum scenario_wrap wrap;
 	bool is_bulk;        /* max_bytes, one way */
 	bool is_rough;       /* ends may abort */
 	bool has_drought[2]; /* the pool of emitted segments runs dry now and then */

@@ -2,6 +2,8 @@
 
 #include "tests/sim/sim.h"
 
+#include "tests/lib/gso.h"
+
 #include <rte_mbuf.h>
 #include <rte_mempool.h>
 
@@ -10,6 +12,8 @@
 #include <string.h>
 
 #define RX_POOL 12287u
+#define CUT_POOL 255u
+#define CUT_ROOM 9728u /* a jumbo frame */
 #define STALL_LIMIT_US (UINT64_C(900) * 1000000)
 #define SILENCE_LIMIT_US (UINT64_C(80) * 1000000)
 #define SETTLE_US (UINT64_C(700) * 1000000)
@@ -19,10 +23,9 @@
 
 /* ---- making ---- */
 
-static struct rte_mempool *make_pool(const char *name, unsigned n)
+static struct rte_mempool *make_pool(const char *name, unsigned n, uint16_t room)
 {
-	struct rte_mempool *p =
-		rte_pktmbuf_pool_create(name, n, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
+	struct rte_mempool *p = rte_pktmbuf_pool_create(name, n, 0, 0, room, SOCKET_ID_ANY);
 
 	if (p == NULL) {
 		fputs("cannot make a pool\n", stderr);
@@ -34,10 +37,12 @@ static struct rte_mempool *make_pool(const char *name, unsigned n)
 struct sim *sim_new(void)
 {
 	static struct sim s;
-	struct rte_mempool *rx = make_pool("rx", RX_POOL);
+	struct rte_mempool *rx = make_pool("rx", RX_POOL, RTE_MBUF_DEFAULT_BUF_SIZE);
 
-	s.sides[0].pool = make_pool("tx0", TX_POOL);
-	s.sides[1].pool = make_pool("tx1", TX_POOL);
+	s.sides[0].pool = make_pool("tx0", TX_POOL, RTE_MBUF_DEFAULT_BUF_SIZE);
+	s.sides[1].pool = make_pool("tx1", TX_POOL, RTE_MBUF_DEFAULT_BUF_SIZE);
+	s.sides[0].cut_pool = make_pool("cut", CUT_POOL, CUT_ROOM);
+	s.sides[1].cut_pool = s.sides[0].cut_pool;
 	s.sides[0].out.pool = rx;
 	s.sides[1].out.pool = rx;
 	return &s;
@@ -88,7 +93,7 @@ static void make_flows(struct sim *s)
 {
 	for (uint32_t i = 0; i < s->sc.nb_flows; i++) {
 		struct flow *f = &s->flows[i];
-		const unsigned opener = rng_one_in(&s->rng, 4);
+		const unsigned opener = s->sc.wrap == WRAP_NOTHING && rng_one_in(&s->rng, 4);
 
 		*f = (struct flow){
 			.addr = {addr_of(s, 0), addr_of(s, 1)},
@@ -107,12 +112,41 @@ static void make_flows(struct sim *s)
 	}
 }
 
+/*
+ * When to begin, so that the numbers which the opener of the first flow begins with, as they are
+ * chosen from the clock and a secret (RFC 6528, RFC 7323 5.4), are a little below zero.
+ */
+static uint64_t start_clock(struct sim *s)
+{
+	const struct tcp_tuple t = {addr_of(s, 0), addr_of(s, 1), 40000, 80};
+	const uint64_t at = s->sc.start_us;
+	uint64_t start = at;
+	static uint8_t buf[PKT_MAX_LEN];
+	struct tcp_conn *c;
+	struct rte_mbuf *m;
+	struct pkt k;
+
+	if (s->sc.wrap == WRAP_NOTHING || !make_stack(s, 0))
+		return at;
+	if (tcp_connect(s->sides[0].st, &t, at, &c) == 0 &&
+	    tcp_output(s->sides[0].st, &m, 1, at) == 1) {
+		(void)pkt_parse(pkt_bytes(m, buf), m->pkt_len, &k);
+		if (s->sc.wrap == WRAP_SEQUENCE)
+			start += 4ull * (uint32_t)(0u - k.seq - rng_next(&s->rng) % 20000);
+		else
+			start += 1000ull * (uint32_t)(0u - k.tsval - rng_next(&s->rng) % 300);
+		rte_pktmbuf_free(m);
+	}
+	tcp_stack_free(s->sides[0].st);
+	return start;
+}
+
 static void sim_begin(struct sim *s, const struct scenario *sc, uint64_t seed)
 {
 	s->sc = *sc;
 	s->seed = seed;
 	s->rng.state = seed * UINT64_C(0x9e3779b97f4a7c15) + 7;
-	s->now_us = s->start_us = s->progress_us = sc->start_us;
+	s->now_us = s->start_us = s->progress_us = start_clock(s);
 	s->progress = s->nb_steps = s->nb_packets = s->nb_gave_up = s->nb_bytes = 0;
 	s->has_restarted = s->has_vanished = false;
 	s->flood_next_us = sc->flood_from_us;
@@ -129,7 +163,7 @@ static void sim_begin(struct sim *s, const struct scenario *sc, uint64_t seed)
 		memset(a->zombies, 0, sizeof(a->zombies));
 		a->nb_drained = 0;
 		a->drought_at_us = sc->has_drought[k] ? s->now_us + rng_in(&s->rng, 1, 200000) : 0;
-		if (sc->has_drought[k])
+		if (sc->has_drought[k] || sc->params[k].max_flights != 0)
 			s->wire.ack_limit_us = 1000000;
 		s->wire.is_checked[k] = true;
 		s->wire.has_honest_peer[k] = true;
@@ -195,6 +229,21 @@ static void send_packet(struct sim *s, unsigned from, struct rte_mbuf *m)
 		link_send_icmp(&s->sides[!from].out, &k, &o, icmp_mtu, s->now_us);
 }
 
+/* What the port would do: checksums, and long packets cut. */
+static void send_cut(struct sim *s, unsigned k, struct rte_mbuf *m)
+{
+	struct side *a = &s->sides[k];
+	struct rte_mbuf *pieces[GSO_MAX] = {m};
+	const unsigned n = s->sc.has_tso[k] ? gso_cut(m, a->cut_pool, pieces, GSO_MAX) : 1;
+
+	a->nb_out += n;
+	s->nb_packets += n;
+	for (unsigned i = 0; i < n; i++) {
+		send_packet(s, k, pieces[i]);
+		rte_pktmbuf_free(pieces[i]);
+	}
+}
+
 static void side_output(struct sim *s, unsigned k)
 {
 	struct rte_mbuf *pkts[32];
@@ -203,12 +252,8 @@ static void side_output(struct sim *s, unsigned k)
 
 	do {
 		n = tcp_output(a->st, pkts, 32, s->now_us);
-		a->nb_out += n;
-		s->nb_packets += n;
-		for (uint16_t i = 0; i < n; i++) {
-			send_packet(s, k, pkts[i]);
-			rte_pktmbuf_free(pkts[i]);
-		}
+		for (uint16_t i = 0; i < n; i++)
+			send_cut(s, k, pkts[i]);
 	} while (n == 32);
 }
 
@@ -333,7 +378,7 @@ static void check_cwnd(struct sim *s, unsigned k)
 			verdict_fail(&s->verdict, (int)i,
 				     "side %u, flow %u: %u bytes at once, cwnd %u", k, i, w->burst,
 				     v.cwnd);
-		if (w->nb_rtx == 0 && wire_flight(w) > (int64_t)w->cwnd_max + 2 * v.mss)
+		if (w->nb_rtx == 0 && wire_flight(w) > (int64_t)w->cwnd_max + 2 * v.mss + 1)
 			verdict_fail(&s->verdict, (int)i,
 				     "side %u, flow %u: %" PRId64
 				     " bytes in flight, cwnd never above %" PRIu64,
@@ -458,6 +503,15 @@ static void check_empty(struct sim *s, unsigned k)
 	check_counters(s, k);
 }
 
+static void discard(struct sim *s, unsigned k, struct rte_mbuf *m)
+{
+	struct rte_mbuf *pieces[GSO_MAX] = {m};
+	const unsigned n = s->sc.has_tso[k] ? gso_cut(m, s->sides[k].cut_pool, pieces, GSO_MAX) : 1;
+
+	s->sides[k].nb_out += n;
+	rte_pktmbuf_free_bulk(pieces, n);
+}
+
 /* What is on the wire dies out, TIME-WAIT passes, then everything must be back. */
 static void settle(struct sim *s)
 {
@@ -481,8 +535,8 @@ static void settle(struct sim *s)
 		for (uint64_t now = s->now_us; now < end;) {
 			tcp_tick(a->st, now);
 			while ((n = tcp_output(a->st, pkts, 32, now)) > 0) {
-				a->nb_out += n;
-				rte_pktmbuf_free_bulk(pkts, n);
+				for (uint16_t i = 0; i < n; i++)
+					discard(s, k, pkts[i]);
 			}
 			const uint64_t next = tcp_next_deadline(a->st);
 

@@ -20,7 +20,7 @@
 
 struct side {
 	struct tcp_stack *st;
-	struct rte_mempool *pool;
+	struct rte_mempool *pool, *cut_pool;
 	struct link out;
 	uint64_t counters[OUTCOME__COUNT];
 	uint64_t nb_in, nb_out, nb_bad_checksums;

@@ -160,6 +160,19 @@ static void say_rst(const struct said *s)
 	object(s, "a reset out of the blue");
 }
 
+static void check_ecn(const struct said *s, bool is_resent)
+{
+	struct wire_end *e = s->e;
+	const char *why;
+
+	/* Behind the peer's FIN there are no marks to come, and TIME-WAIT remembers none. */
+	if (e->got_fin >= 0 && s->ack > e->got_fin)
+		e->ecn.owes_echo = false;
+	why = wire_ecn_sent(&e->ecn, s->p, is_resent);
+	if (why != NULL)
+		object(s, "%s", why);
+}
+
 static void say_syn(const struct said *s)
 {
 	struct wire_end *e = s->e;
@@ -177,6 +190,7 @@ static void say_syn(const struct said *s)
 	e->base = p->seq;
 	e->snd_max = 1;
 known:
+	check_ecn(s, false);
 	if (p->wscale > 14)
 		object(s, "a window scale of %d", p->wscale);
 	if (p->mss == 0 || p->mss + (p->is_v6 ? 60u : 40u) > s->w->mtu[s->from])
@@ -349,7 +363,7 @@ static void check_fin(const struct said *s)
 {
 	const int64_t at = s->seq + s->p->len;
 
-	if (!s->app->is_shut && s->app->closed_us == 0 && !s->w->flows[s->flow].flow->is_broken)
+	if (!s->app->is_shut && s->app->closed_us == 0)
 		object(s, "a FIN that nobody asked for");
 	if (at != 1 + (int64_t)s->app->sent)
 		object(s, "a FIN at %" PRId64 ", not %" PRIu64, at, 1 + s->app->sent);
@@ -371,6 +385,7 @@ static void say_segment(struct said *s)
 	check_window(s);
 	check_sacks(s);
 	check_timestamps(s);
+	check_ecn(s, end > s->seq && s->seq < e->snd_max);
 	if (p->len > 0)
 		check_text(s);
 	if (p->flags & PKT_FIN)
@@ -426,6 +441,9 @@ void wire_sent(struct wire *w, int flow, unsigned from, const struct pkt *p, uin
 			object(&s, "a segment before its SYN");
 		return;
 	}
+	/* It was let go, and perhaps revived by a cookie (RFC 4987 3.6): nobody's. */
+	if (f->flow->is_broken && s.app->conn == NULL)
+		return;
 	choose_iss(&s);
 	s.seq = offset_of(s.e, p->seq);
 	s.ack = offset_of(s.peer, p->ack);
@@ -444,6 +462,9 @@ static bool is_surely_taken(const struct wire_end *x, const struct pkt *p, int64
 		return false;
 	if (p->flags & PKT_SYN)
 		return !x->has_spoken && x->una == 0;
+	/* Who answered by a cookie keeps nothing until what carries it comes. */
+	if (!x->has_spoken && seq != 1)
+		return false;
 	if (has_ts(x) && (!p->has_ts || (x->has_tsval_seen && is_after(x->tsval_seen, p->tsval))))
 		return false;
 	return end >= x->ack_max && seq <= x->edge_max;
@@ -476,7 +497,7 @@ static void learn_syn(struct wire_end *x, const struct pkt *p)
 }
 
 static void learn_text(struct wire *w, struct wire_end *x, const struct pkt *p, int64_t seq,
-		       uint64_t now_us)
+		       bool is_taken, uint64_t now_us)
 {
 	const bool is_fin = p->flags & PKT_FIN;
 	const int64_t end = seq + p->len + is_fin;
@@ -485,7 +506,7 @@ static void learn_text(struct wire *w, struct wire_end *x, const struct pkt *p, 
 	if (is_fin)
 		x->got_fin = end - 1;
 	ranges_add(&x->got, seq, end);
-	if (ranges_run_end(&x->got, 0) > before && x->ack_due_us == 0 && x->has_spoken)
+	if (is_taken && ranges_run_end(&x->got, 0) > before && x->ack_due_us == 0 && x->has_spoken)
 		x->ack_due_us = now_us + w->ack_limit_us;
 }
 
@@ -515,10 +536,13 @@ void wire_arrived(struct wire *w, int flow, unsigned to, const struct pkt *p, ui
 	const int64_t ack = offset_of(x, p->ack);
 	const unsigned shift = p->flags & PKT_SYN ? 0 : scale_of(y);
 
+	wire_ecn_arrived(&x->ecn, p,
+			 x->has_spoken && seq < x->edge_max && x->got_fin < 0 &&
+				 is_surely_taken(x, p, seq, end, ack));
 	if (p->flags & PKT_SYN)
 		ranges_add(&x->got, 0, 1);
 	else
-		learn_text(w, x, p, seq, now_us);
+		learn_text(w, x, p, seq, is_surely_taken(x, p, seq, end, ack), now_us);
 	if (!(p->flags & PKT_ACK)) {
 		if ((p->flags & PKT_SYN) && x->edge < 1 + p->wnd)
 			x->edge = 1 + p->wnd;

@@ -27,6 +27,7 @@
 #include "tests/sim/flow.h"
 #include "tests/sim/packet.h"
 #include "tests/sim/ranges.h"
+#include "tests/sim/wire_ecn.h"
 
 #define WIRE_MAX_ISS 8u
 
@@ -54,6 +55,7 @@ struct wire_end {
 	uint64_t heard_us;   /* the last packet that cannot have been refused */
 	uint64_t ack_due_us; /* 0: no ACK is owed */
 	int64_t got_fin;     /* -1: not come */
+	struct wire_ecn ecn;
 	/* for what it may send at once */
 	uint32_t burst;
 	uint64_t cwnd_max;
