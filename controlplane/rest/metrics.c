@@ -77,6 +77,37 @@ static void put_ems(FILE *f, const struct cp *cp)
 	}
 }
 
+struct tcp_sums {
+	uint64_t conns, half_open, time_wait, mbufs_free;
+};
+
+static struct tcp_sums sum_tcp(const struct cp *cp)
+{
+	struct tcp_sums s = {0};
+
+	for (uint32_t w = 0; cp->shm.feedback != NULL && w < cp->shm.fb_workers; w++) {
+		const struct feedback_worker *fw = shm_feedback_worker(&cp->shm, w);
+
+		if (fw == NULL)
+			break;
+		s.conns += atomic_load(&fw->tcp_conns);
+		s.half_open += atomic_load(&fw->half_open);
+		s.time_wait += atomic_load(&fw->time_wait);
+		s.mbufs_free += atomic_load(&fw->mbufs_free);
+	}
+	return s;
+}
+
+static void put_tcp(FILE *f, const struct cp *cp)
+{
+	const struct tcp_sums s = sum_tcp(cp);
+
+	gauge(f, "tcp_connections", "TCP connections, TIME-WAIT aside.", s.conns);
+	gauge(f, "tcp_half_open", "Of these, with a handshake under way.", s.half_open);
+	gauge(f, "tcp_time_wait", "TCP connections in TIME-WAIT.", s.time_wait);
+	gauge(f, "packet_buffers_free", "Packet buffers that nothing holds.", s.mbufs_free);
+}
+
 static uint64_t sum_sessions(const struct cp *cp)
 {
 	uint64_t n = 0;
@@ -105,6 +136,7 @@ char *rest_metrics(struct cp *cp)
 	logs_counts(cp, &lc);
 	put_outcomes(f, cp);
 	gauge(f, "sessions", "Live client sessions.", sum_sessions(cp));
+	put_tcp(f, cp);
 	gauge(f, "dataplane_alive", "Whether the data plane runs.", ps.is_dp_alive);
 	gauge(f, "devices", "Devices known.", sc.devices);
 	gauge(f, "devices_online", "Devices that EMS calls online.", sc.online);

@@ -144,6 +144,23 @@ capture again --count 1
 step "a request" expect_status 200 "$DEV" "$PROXY/"
 step "and the next one runs" ended again
 
+# A reader that stands still while much goes on: traffic does not wait for it, and what it misses is
+# counted.
+head -c 64M /dev/urandom >"$DIR/www/big"
+n=$(grep -c ' capture interface=' "$DIR/controlplane.log")
+spawn slow bash -c "'$CTL' --socket '$API' capture --write - 2>'$DIR/slow.err' | {
+	until [ -e '$DIR/go' ]; do sleep 0.1; done; cat >'$DIR/slow.pcapng'; }"
+wait_for 5 has_begun "$n" || fail "the slow one does not begin"
+step "64 MiB past a reader that stands still" expect_status 200 "$DEV" "$PROXY/big"
+step "whole" cmp "$DIR/www/big" "$DIR/body"
+touch "$DIR/go"
+step "DELETE ends a capture" api /api/v1/capture -X DELETE
+wait "${PID[slow]}"
+unset "PID[slow]"
+step "it says how many it has, and that many were dropped" bash -c "
+	n=\$(tcpdump -n -r '$DIR/slow.pcapng' 2>/dev/null | wc -l) && [ \$n -gt 0 ] &&
+	grep -qE \"^\$n packets captured, [1-9][0-9]* dropped\$\" '$DIR/slow.err'"
+
 capture orphan --duration 60
 stop controlplane KILL
 unset "PID[orphan]"

@@ -122,6 +122,14 @@ step "no denials" says "^none$" show denials
 step "counters with zeros" says "^ +0  policy_no_tags" show counters --all
 step "histogram" says "^change to cut +0" show histogram
 step "no interfaces" says "^none$" show interfaces
+step "TCP without a data plane" ends 1 "not running" show tcp
+step "connections without a data plane" ends 1 "not running" show connections
+step "a connection without a data plane" ends 1 "not running" show connection 0.1.1
+step "an id that is none" ends 1 "three numbers" show connection 1
+step "a port that is none" ends 1 "from 1 to 65535" show connections --port 0
+step "capture without a data plane" ends 1 "not running" capture --write "$DIR/c.pcapng" tcp
+step "a filter is refused before that" ends 1 "filter is refused" capture --write - "tcp port"
+step "a duration out of bounds" ends 2 "up to 3600" capture --write - --duration 9999 tcp
 step "no bugs" says "^ +0  bug " show bugs
 step "explain an accept" says "^Decision +accept, policy 1" explain --uid "$UID1" --service intranet
 step "explain a denial by tags" says "deny, policy 0, code 06[0-9]" explain --uid "$UID2" --service intranet

@@ -146,7 +146,8 @@ static void statistics_tell_of_drops(void **)
 
 static void what_does_not_fit_is_not_begun(void **)
 {
-	const struct pcapng_packet p = {.data = buf, .caplen = 40, .wire_len = 40};
+	static const uint8_t data[40];
+	const struct pcapng_packet p = {.data = data, .caplen = 40, .wire_len = 40};
 	const size_t whole = pcapng_packet(buf, sizeof(buf), &p);
 	uint8_t small[256];
 
