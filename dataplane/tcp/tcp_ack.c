@@ -162,7 +162,10 @@ static void take_rtt(struct tcp_conn *c, const struct tcp_segin *s, struct tcp_a
 
 bool tcp_ack_input(struct tcp_conn *c, const struct tcp_segin *s, uint64_t now_us)
 {
-	struct tcp_acked a = {.prior_pipe = c->snd_nxt - c->snd_una};
+	struct tcp_acked a = {
+		.prior_pipe = c->snd_nxt - c->snd_una,
+		.marked = (c->flags & TCP_F_ECN) && (s->flags & TCP_ECE),
+	};
 
 	if (seq_gt(s->ack, c->snd_nxt)) {
 		tcp_count(c->st, OUTCOME_TCP_BAD_ACK);

@@ -296,7 +296,8 @@ static void update_ts_recent(struct tcp_conn *c, const struct tcp_segin *s, uint
 {
 	if (!(c->flags & TCP_F_TS) || !(s->opts.flags & TCP_OPT_F_TS))
 		return;
-	if (seq_leq(s->seq, c->rcv_acked) && !seq_lt(s->opts.tsval, c->ts_recent)) {
+	/* PAWS has let it pass: not older, or the connection was idle so long that it may be. */
+	if (seq_leq(s->seq, c->rcv_acked)) {
 		c->ts_recent = s->opts.tsval;
 		c->ts_recent_s = tcp_s(now_us);
 		c->flags |= TCP_F_TS_RECENT;

@@ -669,6 +669,7 @@ struct tcp_acked {
 	bool rtx_acked;      /* a resent segment was acknowledged cumulatively */
 	bool dsack_spurious; /* a resend of ours was needless */
 	bool dsack;
+	bool marked; /* it echoes a router's mark */
 	uint32_t rtt_us;
 };
 uint32_t tcp_pipe(const struct tcp_conn *c);

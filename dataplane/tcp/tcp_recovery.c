@@ -257,6 +257,9 @@ static void step_open(struct tcp_conn *c, struct tcp_acked *a, bool lost, uint64
 	 */
 	if (a->cum == 0 && !(c->flags & TCP_F_REORDERING))
 		return;
+	/* RFC 3168 6.1.2: an echoed mark does not open the window either. */
+	if (a->marked)
+		return;
 	if (a->delivered > 0 && was_cwnd_limited(c, a))
 		c->st->cc->on_ack(c, a->delivered, now_us);
 }
