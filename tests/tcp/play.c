@@ -34,6 +34,16 @@ static bool setup_params(struct world *w, const struct args *a)
 			s->newreno = is(a, i + 1, "newreno");
 			known = s->newreno || is(a, i + 1, "cubic");
 		}
+		if (is(a, i, "ecn")) {
+			s->ecn = is(a, i + 1, "ask")   ? TCP_ECN_ASK
+				 : is(a, i + 1, "off") ? TCP_ECN_OFF
+						       : TCP_ECN_ACCEPT;
+			known = s->ecn != TCP_ECN_ACCEPT || is(a, i + 1, "accept");
+		}
+		if (is(a, i, "plpmtud")) {
+			s->plpmtud = is(a, i + 1, "on");
+			known = s->plpmtud || is(a, i + 1, "off");
+		}
 		for (size_t k = 0; k < RTE_DIM(names); k++) {
 			if (is(a, i, names[k].name)) {
 				*names[k].at = number(w, a, i + 1);

@@ -306,28 +306,6 @@ static void do_events(struct world *w, const struct args *a)
 	me(w)->events = 0;
 }
 
-static void do_counter(struct world *w, const struct args *a)
-{
-	static const char *const names[OUTCOME__COUNT] = {
-#define OUTCOME(name, class, text) #name,
-#include "common/stats/outcome.def"
-#undef OUTCOME
-	};
-
-	only(w, a, 3);
-	const uint32_t want = number(w, a, 2);
-
-	for (size_t i = 0; i < RTE_DIM(names); i++) {
-		if (names[i] == NULL || !is(a, 1, names[i]))
-			continue;
-		if (w->counters[i] != want)
-			world_fail(w, "%s is %" PRIu64 ", expected %u", names[i], w->counters[i],
-				   want);
-		return;
-	}
-	world_fail(w, "'%s' is no counter", a->word[1]);
-}
-
 /* N, or N..M. */
 static void check_number(struct world *w, const char *name, uint64_t got, const char *want)
 {
@@ -349,6 +327,24 @@ static void check_number(struct world *w, const char *name, uint64_t got, const 
 		world_fail(w, "'%s' is no number and no range", want);
 	if (got < from || got > to)
 		world_fail(w, "%s is %" PRIu64 ", expected %s", name, got, want);
+}
+
+static void do_counter(struct world *w, const struct args *a)
+{
+	static const char *const names[OUTCOME__COUNT] = {
+#define OUTCOME(name, class, text) #name,
+#include "common/stats/outcome.def"
+#undef OUTCOME
+	};
+
+	only(w, a, 3);
+	for (size_t i = 0; i < RTE_DIM(names); i++) {
+		if (names[i] == NULL || !is(a, 1, names[i]))
+			continue;
+		check_number(w, names[i], w->counters[i], a->word[2]);
+		return;
+	}
+	world_fail(w, "'%s' is no counter", a->word[1]);
 }
 
 static void check_conn(struct world *w, const char *name, const char *want)

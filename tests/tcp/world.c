@@ -97,6 +97,8 @@ static struct tcp_stack *make_stack(struct world *w, uint64_t *counters)
 		.snd_buf = s->snd_buf,
 		.mss = (uint16_t)s->mss,
 		.congestion = s->newreno ? TCP_CONGESTION_NEWRENO : TCP_CONGESTION_CUBIC,
+		.ecn = s->ecn,
+		.plpmtud = s->plpmtud,
 		.secret = {1, 2},
 		.syn_backlog = s->backlog,
 		.max_rx_mbufs = s->rx_mbufs,

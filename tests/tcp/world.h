@@ -31,7 +31,8 @@ struct setup {
 	bool has_local_isn;
 	uint32_t local_isn, peer_isn;
 	uint32_t rcv_buf, snd_buf, mss, backlog, conns, rx_mbufs;
-	bool newreno;
+	bool newreno, plpmtud;
+	enum tcp_ecn ecn;
 };
 
 struct peer {
