@@ -237,15 +237,20 @@ int tcp_connect(struct tcp_stack *st, const struct tcp_tuple *tuple, uint64_t no
 		struct tcp_conn **ret_conn)
 {
 	const uint32_t hash = tcp_tuple_hash(st, tuple);
+	const uint32_t id = tcp_table_find(st, tuple, hash);
+	uint32_t min_iss = 0;
 
 	st->now_us = now_us;
-	if (tcp_table_find(st, tuple, hash) != 0)
+	if (id != 0 &&
+	    (id < st->tw_base || st->free_conns == 0 || !tcp_tw_reuse(st, id, now_us, &min_iss)))
 		return -EADDRINUSE;
 	struct tcp_conn *c = tcp_conn_alloc(st, tuple, hash);
 
 	if (c == NULL)
 		return -ENOMEM;
 	c->snd_una = tcp_isn(st, tuple, now_us);
+	if (min_iss != 0 && seq_lt(c->snd_una, min_iss))
+		c->snd_una = min_iss;
 	c->snd_nxt = c->snd_una;
 	c->snd_end = c->snd_una + 1;
 	c->ts_off = tcp_ts_offset(st, tuple);

@@ -639,6 +639,8 @@ bool tcp_syncookie_check(const struct tcp_stack *st, const struct tcp_segin *s, 
 /* ---- tcp_timewait.c ---- */
 void tcp_tw_add(struct tcp_stack *st, const struct tcp_tw *w, uint64_t now_us);
 void tcp_tw_expire(struct tcp_stack *st, uint64_t now_us);
+/* Our SYN may take over the tuple: true, with the entry gone and its last numbers. */
+bool tcp_tw_reuse(struct tcp_stack *st, uint32_t id, uint64_t now_us, uint32_t *ret_min_iss);
 /* A SYN may take over the tuple (RFC 6191): true, with the entry gone and its last numbers. */
 bool tcp_tw_input(struct tcp_stack *st, uint32_t id, struct tcp_segin *s, uint64_t now_us,
 		  uint32_t *ret_min_iss);

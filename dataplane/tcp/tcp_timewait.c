@@ -10,6 +10,7 @@
 
 #define EXPIRE_BURST 256u
 #define EXPIRE_PAUSE_US 300u
+#define REUSE_AFTER_US UINT64_C(1000000)
 
 static struct tcp_tw *tw_at(struct tcp_stack *st, uint32_t n)
 {
@@ -70,8 +71,10 @@ static void rearm(struct tcp_stack *st, uint64_t now_us)
 
 void tcp_tw_add(struct tcp_stack *st, const struct tcp_tw *w, uint64_t now_us)
 {
-	if (st->tw_free == 0)
+	if (st->tw_free == 0) {
+		tcp_count(st, OUTCOME_TCP_TIME_WAIT_CUT);
 		tw_remove(st, st->tw_head);
+	}
 	const uint32_t n = st->tw_free;
 
 	st->tw_free = tw_at(st, n)->next;
@@ -127,6 +130,25 @@ static bool syn_is_newer(const struct tcp_tw *w, const struct tcp_segin *s)
 	return seq_gt(s->seq, w->rcv_nxt);
 }
 
+/*
+ * For our own SYN, as RFC 6191 has it for the peer's, and as Linux does: with timestamps the peer
+ * refuses what is left of the old incarnation (PAWS), and ours have moved on once a second has
+ * passed. Without them the wait must be served.
+ */
+bool tcp_tw_reuse(struct tcp_stack *st, uint32_t id, uint64_t now_us, uint32_t *ret_min_iss)
+{
+	const uint32_t n = id - st->tw_base + 1;
+	const struct tcp_tw *w = tw_at(st, n);
+
+	if (!w->has_ts || left_us(w, now_us) + REUSE_AFTER_US > TCP_TIME_WAIT_US)
+		return false;
+	*ret_min_iss = w->snd_nxt + TCP_INIT_RCV_WND + 2;
+	tcp_count(st, OUTCOME_TCP_TIME_WAIT_REUSED);
+	tw_remove(st, n);
+	rearm(st, now_us);
+	return true;
+}
+
 bool tcp_tw_input(struct tcp_stack *st, uint32_t id, struct tcp_segin *s, uint64_t now_us,
 		  uint32_t *ret_min_iss)
 {
@@ -138,6 +160,7 @@ bool tcp_tw_input(struct tcp_stack *st, uint32_t id, struct tcp_segin *s, uint64
 		return false;
 	if ((s->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN && syn_is_newer(w, s)) {
 		*ret_min_iss = w->snd_nxt + TCP_INIT_RCV_WND + 2;
+		tcp_count(st, OUTCOME_TCP_TIME_WAIT_REUSED);
 		tw_remove(st, n);
 		rearm(st, now_us);
 		return true;
