@@ -104,6 +104,9 @@ int sc_setup(void **state)
 	/* ... and with a port that has offloads. */
 	s->has_tso = getenv("TCP_TEST_TSO") != NULL;
 	s->max_segs = 64;
+	/* ... and with one that scatters what it receives. */
+	if (getenv("TCP_TEST_PIECE") != NULL)
+		s->piece = 99;
 	s->peer_port = PEER_PORT;
 	sc_remake(s, 65535, 65536, 16);
 	*state = s;
@@ -118,6 +121,30 @@ int sc_teardown(void **state)
 	tcp_stack_free(s->st);
 	free(s);
 	return sc_pool_free() == POOL_SIZE && rte_mempool_in_use_count(port_pool) == 0 ? 0 : -1;
+}
+
+/* A port that scatters has the headers in the first buffer. */
+static void append_pieces(const struct script *s, struct rte_mbuf *m, const uint8_t *pkt,
+			  uint16_t len)
+{
+	const uint16_t first = s->splits_headers ? s->piece : m->l3_len + 60u;
+	uint16_t n = s->piece == 0 ? len : RTE_MIN(len, RTE_MAX(s->piece, first));
+	struct rte_mbuf *tail = m;
+
+	memcpy(rte_pktmbuf_append(m, n), pkt, n);
+	for (uint16_t off = n; off < len; off += n) {
+		struct rte_mbuf *next = rte_pktmbuf_alloc(pool);
+
+		if (next == NULL)
+			abort();
+		n = RTE_MIN(s->piece, (uint16_t)(len - off));
+		memcpy(rte_pktmbuf_mtod(next, void *), pkt + off, n);
+		next->data_len = n;
+		tail->next = next;
+		tail = next;
+		m->pkt_len += n;
+		m->nb_segs++;
+	}
 }
 
 void sc_in_raw(struct script *s, uint8_t *pkt, uint16_t len, bool bad_sum)
@@ -143,8 +170,8 @@ void sc_in_raw(struct script *s, uint8_t *pkt, uint16_t len, bool bad_sum)
 		if (bad_sum)
 			th->cksum ^= 0x5555;
 	}
-	memcpy(rte_pktmbuf_append(m, len), pkt, len);
 	m->l3_len = ip_len;
+	append_pieces(s, m, pkt, len);
 	tcp_input(s->st, m, s->now);
 }
 
@@ -185,7 +212,7 @@ static uint16_t put_ip(const struct script *s, uint8_t *pkt, uint16_t payload)
 void sc_in_opts(struct script *s, uint8_t flags, uint32_t seq, uint32_t ack, uint16_t wnd,
 		const void *data, uint16_t len, const struct tcp_opts *o)
 {
-	uint8_t pkt[2400] = {0};
+	uint8_t pkt[9600] = {0};
 	uint8_t opts[TCP_OPT_MAX_LEN];
 	const size_t n = o != NULL ? tcp_options_emit(o, opts) : 0;
 	const uint16_t ip_len = put_ip(s, pkt, (uint16_t)(20 + n + len));

@@ -56,8 +56,10 @@ struct script {
 	uint16_t peer_port; /* PEER_PORT unless changed */
 	bool is_v6;         /* by TCP_TEST_IPV6; set before sc_remake() */
 	bool has_tso;       /* by TCP_TEST_TSO: checksums and cuts are the port's (gso.h) */
-	uint16_t max_segs;  /* of one packet; set before sc_remake() */
-	unsigned nb_cut;    /* packets that the port had to cut */
+	uint16_t piece; /* by TCP_TEST_PIECE: size of the buffers that input comes in; 0: whole */
+	bool splits_headers; /* not as ports do */
+	uint16_t max_segs;   /* of one packet; set before sc_remake() */
+	unsigned nb_cut;     /* packets that the port had to cut */
 	/* IPv6: that many bytes of extension headers in front of what comes in; a multiple of 8 */
 	uint8_t ext_len;
 	uint8_t in_ecn;   /* the ECN field of what comes in */
