@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
 # Between two routers on each side there is a link of 1280 bytes that neither end knows of: what is
-# too big comes back as an ICMP error, of either family, and bodies arrive whole. The way to the
-# client is a route by a link-local address.
+# too big comes back as an ICMP error, of either family, and bodies arrive whole; or it comes in
+# fragments. The way to the client is a route by a link-local address.
 #
 #	client-far --- client-mid ==1280== client --- [data plane] --- server ==1280== ... server-far
 MORE_ROUTES=', {"prefix": "::/0", "via": "fe80::1", "interface": "wan"},
@@ -15,6 +15,7 @@ GATEWAYS_MORE=',
    "real_servers": [{"id": 1, "address": "2001:db8:92:1::2", "port": 8081}]}'
 . "$(dirname "$0")/ipv6-lib.sh"
 need python3
+[ "$(nproc)" -lt 2 ] || WORKERS='[0, 1]'
 
 # wire NAMESPACE INTERFACE NAMESPACE INTERFACE IPV4-PREFIX FIRST-HOST IPV6-PREFIX MTU
 wire()
@@ -98,3 +99,36 @@ told()
 	[ "$n" -ge 4 ]
 }
 step "the routers had told" told
+
+# Without "don't fragment" the router cuts IPv4 instead of telling. All fragments of a client meet in
+# one worker, and connections belong to both.
+in_ns client-far sysctl -qw net.ipv4.ip_no_pmtu_disc=1
+in_ns client-far ip route flush cache
+cut_up()
+{
+	local i pids=()
+	for i in 1 2 3 4 5 6; do
+		in_ns client-far curl -sS --max-time 60 --cacert "$EMS/web-ca.pem" \
+			--cert "$EMS/devices/$DEV.pem" --key "$EMS/devices/$DEV.key" -o /dev/null \
+			-T "$DIR/www/random" "$PROXY/six/cut$i" &
+		pids+=($!)
+	done
+	wait "${pids[@]}"
+	for i in 1 2 3 4 5 6; do
+		cmp "$DIR/www/cut$i" "$DIR/www/random" || return 1
+	done
+}
+step "six times 5 MiB up, cut into fragments" cut_up
+whole()
+{
+	echo "$(count_of ip_fragments) fragments, $(count_of ip_reassembled) datagrams"
+	[ "$(count_of ip_reassembled)" -gt 1000 ]
+}
+step "they were put together" whole
+cat "$DIR/step.out"
+# Of IPv6 only the sender makes fragments; the answer fits the link.
+ip -n "$T-client" -6 route add 2001:db8:1::10 dev "$T-w" mtu 1280
+before=$(count_of ip_reassembled)
+step "pings of IPv6 in fragments are answered" in_ns client ping -6 -c 3 -i 0.2 -W 2 -s 1400 \
+	2001:db8:1::10
+[ "$(count_of ip_reassembled)" -ge $((before + 3)) ] || fail "they were no fragments"
