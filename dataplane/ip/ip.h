@@ -23,6 +23,7 @@
 #define IP_MAX_ADDRS LOCAL_MAX
 #define IP_MAX_ROUTES 1024u
 #define IP_CACHE_SLOTS 1024u
+#define IP_TOO_BIG_MAX 16u
 #define IP_HDR_LEN 20u
 
 enum ip_verdict {
@@ -68,11 +69,16 @@ struct ip_stack {
 	struct neigh *neigh;
 	struct nd *nd;
 	uint64_t *counters;
+	uint32_t nb_subnets;
+	struct ip_ifaddr
+		subnet[IP_MAX_ADDRS]; /* our addresses that have one and are not link-local */
 	uint32_t nb_routes;
 	struct ip_route route[IP_MAX_ROUTES]; /* longest prefix first, subnets of ours included */
 	struct ip_cached cache[IP_CACHE_SLOTS];
-	struct ip_bucket echo;   /* replies to echo requests */
-	struct ip_bucket errors; /* ICMP errors that we send */
+	uint32_t nb_too_big;
+	struct ip_icmp_error too_big[IP_TOO_BIG_MAX]; /* for ip_take_error() */
+	struct ip_bucket echo;                        /* replies to echo requests */
+	struct ip_bucket errors;                      /* ICMP errors that we send */
 	struct ip_reasm reasm;
 };
 
@@ -104,10 +110,11 @@ void ip_tick(struct ip_stack *ip, uint64_t now_us);
 /* Route and send a complete packet of either family. Takes <m>. */
 void ip_output(struct ip_stack *ip, struct rte_mbuf *m, uint64_t now_us);
 /*
- * The next TCP segment of ours that could not be delivered because its next hop does not answer,
- * as the error that a router would have sent. False: none. Call until then, once per loop.
+ * The next TCP segment of ours that could not be sent on, because its next hop does not answer or
+ * it is too big for the interface, as the error that a router would have sent. False: none. Call
+ * until then, once per loop.
  */
-[[nodiscard]] bool ip_take_unreachable(struct ip_stack *ip, struct ip_icmp_error *ret_error);
+[[nodiscard]] bool ip_take_error(struct ip_stack *ip, struct ip_icmp_error *ret_error);
 
 /*
  * Which way to <dst>, and with which source address. -EHOSTUNREACH: no route, or no usable

@@ -96,17 +96,33 @@ bool ip_quote_parse(const struct ip_stack *ip, const uint8_t *p, size_t len,
 	return true;
 }
 
-bool ip_take_unreachable(struct ip_stack *ip, struct ip_icmp_error *ret_error)
+bool ip_take_error(struct ip_stack *ip, struct ip_icmp_error *ret_error)
 {
 	struct rte_mbuf *m;
 	bool is_tcp = false;
 
+	if (ip->nb_too_big > 0) {
+		*ret_error = ip->too_big[--ip->nb_too_big];
+		return true;
+	}
 	while (!is_tcp && (m = neigh_take_dead(ip->neigh)) != NULL) {
 		is_tcp = ip_quote_parse(ip, rte_pktmbuf_mtod(m, const uint8_t *), m->data_len,
 					ret_error);
 		rte_pktmbuf_free(m);
 	}
 	return is_tcp;
+}
+
+void ip_drop_too_big(struct ip_stack *ip, struct rte_mbuf *m, uint16_t mtu)
+{
+	struct ip_icmp_error e;
+
+	if (ip->nb_too_big < IP_TOO_BIG_MAX &&
+	    ip_quote_parse(ip, rte_pktmbuf_mtod(m, const uint8_t *), m->data_len, &e)) {
+		e.mtu = mtu;
+		ip->too_big[ip->nb_too_big++] = e;
+	}
+	(void)ip_drop(ip, m, OUTCOME_IP_TOO_BIG);
 }
 
 static void finish4(uint8_t *p, const struct rte_mbuf *about, uint16_t len)

@@ -63,19 +63,17 @@ static enum outcome check_options(const struct ip_hdr *h, uint16_t ihl)
 }
 
 /*
- * The subnet's own number and its broadcast address are nobody's; an address of a subnet of ours
- * comes by that subnet's interface. With several subnets that hold it, one is enough.
+ * An address of a subnet of ours comes by that subnet's interface. With several subnets that hold
+ * it, one is enough.
  */
 bool ip_is_elsewhere(const struct ip_stack *ip, const struct ip_addr *src, uint8_t iface)
 {
-	const struct local *l = &ip->neigh->local;
 	bool is_elsewhere = false;
 
-	for (uint32_t i = 0; i < l->nb; i++) {
-		const struct ip_ifaddr *a = &l->addr[i].a;
+	for (uint32_t i = 0; i < ip->nb_subnets; i++) {
+		const struct ip_ifaddr *a = &ip->subnet[i];
 
-		if (a->prefix_len == 128 || ip_addr_is_link_local(&a->addr) ||
-		    !ip_addr_has_prefix(src, &a->addr, a->prefix_len))
+		if (!ip_addr_has_prefix(src, &a->addr, a->prefix_len))
 			continue;
 		if (a->iface == iface)
 			return false;
@@ -84,15 +82,13 @@ bool ip_is_elsewhere(const struct ip_stack *ip, const struct ip_addr *src, uint8
 	return is_elsewhere;
 }
 
-/* RFC 1122 3.2.1.3. RFC 3021: a /31 has neither of the two. */
+/* RFC 1122 3.2.1.3: its number and its broadcast. RFC 3021: a /31 has neither of the two. */
 static bool is_subnets_own(const struct ip_stack *ip, const struct ip_addr *src, uint8_t iface)
 {
-	const struct local *l = &ip->neigh->local;
+	for (uint32_t i = 0; i < ip->nb_subnets; i++) {
+		const struct ip_ifaddr *a = &ip->subnet[i];
 
-	for (uint32_t i = 0; i < l->nb; i++) {
-		const struct ip_ifaddr *a = &l->addr[i].a;
-
-		if (a->iface != iface || a->prefix_len >= 127 || a->prefix_len < 96 ||
+		if (a->iface != iface || a->prefix_len >= 127 ||
 		    !ip_addr_has_prefix(src, &a->addr, a->prefix_len))
 			continue;
 

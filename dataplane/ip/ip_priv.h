@@ -133,6 +133,8 @@ enum ip_verdict ip_icmp6_input(struct ip_stack *ip, uint8_t iface, struct rte_mb
  */
 bool ip_quote_parse(const struct ip_stack *ip, const uint8_t *p, size_t len,
 		    struct ip_icmp_error *ret);
+/* Drop <m>, which <mtu> bytes do not hold, and have ip_take_error() tell when it is TCP's. */
+void ip_drop_too_big(struct ip_stack *ip, struct rte_mbuf *m, uint16_t mtu);
 /*
  * Answer <m>, a checked packet to one address of ours alone and no fragment, with the ICMP error
  * of its family, within the rate limit. <m> stays the caller's.

@@ -50,20 +50,25 @@ static void add_route(struct ip_stack *ip, const struct ip_route *r)
 	ip->nb_routes++;
 }
 
+/* An address alone, without a subnet, leads nowhere; fe80::/10 leads everywhere. */
+static void add_subnet(struct ip_stack *ip, const struct ip_ifaddr *a)
+{
+	if (a->prefix_len == 128 || ip_addr_is_link_local(&a->addr))
+		return;
+	ip->subnet[ip->nb_subnets++] = *a;
+	add_route(ip,
+		  &(struct ip_route){.prefix = a->addr, .len = a->prefix_len, .iface = a->iface});
+}
+
 void ip_configure(struct ip_stack *ip, const struct ip_ifaddr *addr, uint32_t nb_addrs,
 		  const struct ip_route *route, uint32_t nb_routes, uint64_t now_us)
 {
 	neigh_configure(ip->neigh, addr, nb_addrs, now_us);
 	nd_configure(ip->nd, now_us);
-	ip->nb_routes = 0;
+	ip->nb_routes = ip->nb_subnets = 0;
 	memset(ip->cache, 0, sizeof(ip->cache));
-	for (uint32_t i = 0; i < nb_addrs; i++) {
-		/* An address alone, without a subnet, leads nowhere; fe80::/10 leads everywhere. */
-		if (addr[i].prefix_len < 128 && !ip_addr_is_link_local(&addr[i].addr))
-			add_route(ip, &(struct ip_route){.prefix = addr[i].addr,
-							 .len = addr[i].prefix_len,
-							 .iface = addr[i].iface});
-	}
+	for (uint32_t i = 0; i < ip->neigh->local.nb; i++)
+		add_subnet(ip, &ip->neigh->local.addr[i].a);
 	for (uint32_t i = 0; i < nb_routes; i++)
 		add_route(ip, &route[i]);
 }
@@ -158,13 +163,35 @@ static uint8_t find_link(const struct ip_stack *ip, const struct ip_addr *src,
 	return any;
 }
 
+/* Each packet that a port makes of <m> is at most <mtu> long. */
+static bool is_too_big(const struct rte_mbuf *m, uint16_t mtu)
+{
+	const uint32_t len = m->ol_flags & RTE_MBUF_F_TX_TCP_SEG
+				     ? (uint32_t)m->l3_len + m->l4_len + m->tso_segsz
+				     : m->pkt_len;
+
+	return mtu != 0 && len > mtu;
+}
+
+static void send_by(struct ip_stack *ip, uint8_t iface, const struct ip_addr *next_hop,
+		    struct rte_mbuf *m, uint64_t now_us)
+{
+	const struct eth *eth = ip->neigh->eth;
+	const uint16_t mtu = iface < eth->nb_ifaces ? eth->iface[iface].mtu : 0;
+
+	if (is_too_big(m, mtu))
+		ip_drop_too_big(ip, m, mtu);
+	else
+		neigh_output(ip->neigh, iface, next_hop, m, now_us);
+}
+
 void ip_output_link(struct ip_stack *ip, uint8_t iface, struct rte_mbuf *m, uint64_t now_us)
 {
 	struct ip_addr src, dst;
 
 	read_addrs(m, &src, &dst);
 	if (ip_addr_is_link_local(&dst))
-		neigh_output(ip->neigh, iface, &dst, m, now_us);
+		send_by(ip, iface, &dst, m, now_us);
 	else
 		ip_output(ip, m, now_us);
 }
@@ -190,5 +217,5 @@ void ip_output(struct ip_stack *ip, struct rte_mbuf *m, uint64_t now_us)
 		(void)ip_drop(ip, m, OUTCOME_IP_NO_ROUTE);
 		return;
 	}
-	neigh_output(ip->neigh, iface, &next_hop, m, now_us);
+	send_by(ip, iface, &next_hop, m, now_us);
 }

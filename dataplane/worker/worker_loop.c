@@ -80,7 +80,7 @@ static uint32_t output(struct worker *w, uint64_t now_us)
 	return nb_all;
 }
 
-/* Questions, announcements, and what of ours cannot be delivered because nobody answers. */
+/* Questions, announcements, and what of TCP's could not be sent on. */
 static void tick_links(struct worker *w, uint64_t now_us)
 {
 	struct ip_icmp_error error;
@@ -89,7 +89,7 @@ static void tick_links(struct worker *w, uint64_t now_us)
 	arp_tick(&w->arp, now_us);
 	nd_tick(&w->nd, now_us);
 	ip_tick(&w->ip, now_us);
-	while (ip_take_unreachable(&w->ip, &error))
+	while (ip_take_error(&w->ip, &error))
 		on_icmp_error(w, &error, now_us);
 }
 

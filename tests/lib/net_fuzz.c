@@ -231,7 +231,7 @@ static void pass_time(struct net_fuzz *f, uint8_t what)
 	f->now += UINT64_C(1000) << (what & 15) * 3 / 2;
 	tcp_tick(f->tcp, f->now);
 	rig_tick(f->rig, f->now);
-	while (ip_take_unreachable(&f->rig->ip, &f->rig->error))
+	while (ip_take_error(&f->rig->ip, &f->rig->error))
 		on_icmp_error(f);
 }
 

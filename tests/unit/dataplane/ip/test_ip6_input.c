@@ -469,7 +469,7 @@ static void random_frames_are_all_accounted_for(void **)
 			len = 1 + next() % len;
 		(void)rig_input(r, f, len, next() % 8 == 0 ? 1 + next() % 64 : 0, NOW + 1000u * i);
 		rig_tick(r, NOW + 1000u * i);
-		while (ip_take_unreachable(&r->ip, &r->error))
+		while (ip_take_error(&r->ip, &r->error))
 			continue;
 		while (rig_sent(r, out, sizeof(out)) > 0)
 			continue;

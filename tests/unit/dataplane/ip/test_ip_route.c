@@ -104,6 +104,27 @@ static void a_link_local_destination_has_no_route_but_a_link(void **)
 	rig_free(r);
 }
 
+static void tcp_is_told_of_what_is_too_big_for_the_interface(void **)
+{
+	struct rig *r = rig_new(NOW);
+	const struct ip_addr local = rig_addr(RIG_ADDR6);
+
+	r->eth.iface[0].mtu = 59;
+	rig_output6(r, RIG_PEER6, NOW);
+	rig_output(r, RIG_PEER, NOW);
+	assert_int_equal(r->counters[OUTCOME_IP_TOO_BIG], 1);
+	assert_true(ip_take_error(&r->ip, &r->error));
+	assert_int_equal(r->error.mtu, 59);
+	assert_int_equal(r->error.seq, 77);
+	assert_memory_equal(r->error.local.b, local.b, 16);
+	assert_false(ip_take_error(&r->ip, &r->error));
+	/* What nobody takes is bounded. */
+	for (unsigned i = 0; i < 2 * IP_TOO_BIG_MAX; i++)
+		rig_output6(r, RIG_PEER6, NOW);
+	assert_int_equal(r->ip.nb_too_big, IP_TOO_BIG_MAX);
+	rig_free(r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -112,6 +133,7 @@ int main(void)
 		cmocka_unit_test(a_route_of_one_family_does_not_lead_the_other),
 		cmocka_unit_test(an_address_on_trial_is_no_source),
 		cmocka_unit_test(a_link_local_destination_has_no_route_but_a_link),
+		cmocka_unit_test(tcp_is_told_of_what_is_too_big_for_the_interface),
 	};
 
 	if (rig_eal() < 0) {

@@ -299,24 +299,24 @@ static void a_silent_neighbour_is_asked_three_times_and_tcp_is_told(void **)
 	for (int i = 0; i < 3; i++) {
 		expect_question(r, RIG_ADDR6, RIG_PEER6, NULL);
 		expect_nothing(r);
-		assert_false(ip_take_unreachable(&r->ip, &r->error));
+		assert_false(ip_take_error(&r->ip, &r->error));
 		now += SECOND;
 		rig_tick(r, now);
 	}
 	expect_nothing(r);
 	assert_int_equal(r->counters[OUTCOME_ND_UNRESOLVED], 1);
-	assert_true(ip_take_unreachable(&r->ip, &r->error));
+	assert_true(ip_take_error(&r->ip, &r->error));
 	expect_addr(r->error.local.b, RIG_ADDR6);
 	expect_addr(r->error.remote.b, RIG_PEER6);
 	assert_int_equal(r->error.local_port, 40000);
 	assert_int_equal(r->error.remote_port, 443);
 	assert_int_equal(r->error.seq, 77);
 	assert_int_equal(r->error.mtu, 0);
-	assert_false(ip_take_unreachable(&r->ip, &r->error));
+	assert_false(ip_take_error(&r->ip, &r->error));
 	/* For a second that is known, and the next packet is told at once. */
 	rig_output6(r, RIG_PEER6, now);
 	expect_nothing(r);
-	assert_true(ip_take_unreachable(&r->ip, &r->error));
+	assert_true(ip_take_error(&r->ip, &r->error));
 	rig_tick(r, now + 2 * SECOND);
 	rig_output6(r, RIG_PEER6, now + 2 * SECOND);
 	expect_question(r, RIG_ADDR6, RIG_PEER6, NULL);

@@ -99,11 +99,11 @@ static void who_waits_for_a_dead_neighbour_is_told_in_both_families(void **)
 	rig_output6(r, RIG_PEER6, now);
 	for (int i = 0; i < 3; i++) {
 		(void)drain(r);
-		assert_false(ip_take_unreachable(&r->ip, &r->error));
+		assert_false(ip_take_error(&r->ip, &r->error));
 		now += SECOND;
 		rig_tick(r, now);
 	}
-	while (ip_take_unreachable(&r->ip, &r->error)) {
+	while (ip_take_error(&r->ip, &r->error)) {
 		assert_int_equal(r->error.seq, 77);
 		if (ip_addr_is_v4(&r->error.local))
 			nb4++;
