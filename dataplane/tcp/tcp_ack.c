@@ -94,6 +94,7 @@ static void take_cumulative(struct tcp_conn *c, const struct tcp_segin *s, struc
 		if (!(g->flags & TCP_SEG_F_EVER_RTX)) {
 			has_rtt = true;
 			rtt_us = (uint32_t)(now_us - g->tx_us);
+			a->orig_acked |= seq_leq(seg_end(g), c->f->high_seq);
 			if (seq_lt(seg_end(g), c->f->fack))
 				c->flags |= TCP_F_REORDERING;
 		}

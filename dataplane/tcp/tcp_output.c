@@ -401,7 +401,8 @@ static void conn_output(struct tcp_conn *c, struct out *out, uint64_t now_us)
 			out->no_mem = true;
 		if (c->f->dup_segs != 0)
 			tcp_pipe_settle(c);
-		output_lost(c, out, now_us);
+		if (c->f->frto != TCP_FRTO_NEW)
+			output_lost(c, out, now_us);
 		output_new(c, out, now_us);
 		tcp_timer_rearm_rtx(c, now_us);
 	}

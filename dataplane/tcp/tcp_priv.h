@@ -40,7 +40,7 @@
 #define TCP_RTO_INIT_US UINT64_C(1000000)
 #define TCP_RTO_MIN_US UINT64_C(200000)
 #define TCP_RTO_MAX_US UINT64_C(60000000)
-#define TCP_DELACK_US UINT64_C(40000)
+#define TCP_DELACK_MAX_US UINT64_C(40000)
 #define TCP_MEM_RETRY_US UINT64_C(10000)
 #define TCP_TIME_WAIT_US UINT64_C(60000000) /* 2 MSL, MSL being 30 s as everywhere */
 #define TCP_FIN_WAIT_2_US UINT64_C(60000000)
@@ -217,6 +217,13 @@ enum tcp_recovery_state {
 	TCP_R_LOSS,     /* after a timeout: slow start */
 };
 
+/* RFC 5682: was the timeout needless? */
+enum tcp_frto_state {
+	TCP_FRTO_NONE,
+	TCP_FRTO_WAIT, /* for the first ACK after the timeout */
+	TCP_FRTO_NEW,  /* it moved on: new data leaves in place of what is marked lost */
+};
+
 #define TCP_F_PASSIVE (1u << 0)
 #define TCP_F_ORPHAN (1u << 1)      /* tcp_close() was called */
 #define TCP_F_TS (1u << 2)          /* timestamps agreed */
@@ -285,6 +292,7 @@ struct tcp_flight {
 	uint8_t rtx_ring_pos;
 	uint8_t reo_mult, reo_persist; /* RFC 8985 6.2 */
 	bool has_history;              /* resent or lost something: worth keeping */
+	uint8_t frto;                  /* enum tcp_frto_state */
 	uint8_t nb_rcv_sacks, nb_seen;
 	uint32_t high_seq; /* recovery ends when this is acknowledged */
 	uint32_t fack;     /* highest sequence number known to have arrived */
@@ -669,6 +677,7 @@ struct tcp_acked {
 	uint32_t fack; /* what becomes the connection's when all blocks are taken in */
 	bool has_rtt;
 	bool rtx_acked;      /* a resent segment was acknowledged cumulatively */
+	bool orig_acked;     /* one from before high_seq arrived that was never resent */
 	bool dsack_spurious; /* a resend of ours was needless */
 	bool dsack;
 	bool marked; /* it echoes a router's mark */

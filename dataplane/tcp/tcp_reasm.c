@@ -21,6 +21,7 @@
 
 #include <string.h>
 
+#define DELACK_MIN_US UINT64_C(1000)
 #define COALESCE_MAX 512u
 #define OOO_FIN 1u
 
@@ -315,6 +316,17 @@ static bool is_rx_full(const struct tcp_stack *st, const struct rte_mbuf *m)
 	return st->p.max_rx_mbufs != 0 && st->nb_rx_mbufs + m->nb_segs > st->p.max_rx_mbufs;
 }
 
+/*
+ * A sender probes a tail that stays unacknowledged for two round trips and a little (RFC 8985 7.2),
+ * one of which our ACK spends on the way: it must not wait longer than the other.
+ */
+static uint64_t delack_us(const struct tcp_conn *c)
+{
+	if (!(c->flags & TCP_F_RTT_VALID))
+		return TCP_DELACK_MAX_US;
+	return RTE_MIN((uint64_t)c->srtt_us + DELACK_MIN_US, TCP_DELACK_MAX_US);
+}
+
 /* RFC 9293 3.10.7.4, seventh, and RFC 5681 4.2: when to acknowledge. */
 static void decide_ack(struct tcp_conn *c, uint32_t len, bool filled_hole)
 {
@@ -330,7 +342,7 @@ static void decide_ack(struct tcp_conn *c, uint32_t len, bool filled_hole)
 		c->flags |= TCP_F_ACK_NOW;
 	} else if (!(c->flags & TCP_F_ACK_LATER)) {
 		c->flags |= TCP_F_ACK_LATER;
-		wheel_arm(&st->wheel, &c->t_ack, st->now_us + TCP_DELACK_US);
+		wheel_arm(&st->wheel, &c->t_ack, st->now_us + delack_us(c));
 	}
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * Loss detection and recovery: RACK-TLP (RFC 8985), PRR (RFC 6937), RFC 6582 without SACK.
+ * Loss detection and recovery: RACK-TLP (RFC 8985), PRR (RFC 6937), RFC 6582 without SACK, F-RTO
+ * (RFC 5682) without timestamps.
  *
  *	              loss found                    timeout
  *	   [OPEN] ------------------> [RECOVERY] -------------> [LOSS]
@@ -99,8 +100,12 @@ static void save_for_undo(struct tcp_conn *c)
 	c->f->undo_ts = 0;
 }
 
-static void enter_recovery(struct tcp_conn *c, uint32_t flight, uint64_t now_us)
+/* <flight> bytes were sent and not acknowledged before the ACK that says <delivered> arrived. */
+static void enter_recovery(struct tcp_conn *c, uint32_t flight, uint32_t delivered, uint64_t now_us)
 {
+	/* What had arrived before will not be delivered in recovery. */
+	const uint32_t known = c->f->sacked > delivered ? c->f->sacked - delivered : 0;
+
 	save_for_undo(c);
 	/* Not twice in a round trip, RFC 3168 6.1.2. */
 	if (!tcp_ecn_is_reduced(c))
@@ -109,7 +114,7 @@ static void enter_recovery(struct tcp_conn *c, uint32_t flight, uint64_t now_us)
 	c->f->high_seq = c->snd_nxt;
 	c->f->prr_delivered = 0;
 	c->f->prr_out = 0;
-	c->f->prr_start = RTE_MAX(flight, c->mss);
+	c->f->prr_start = flight > known + c->mss ? flight - known : c->mss;
 	c->flags |= TCP_F_FORCE; /* the first resend leaves at once, RFC 6675 5 (4.3) */
 	c->flags &= ~TCP_F_TLP_OUT;
 }
@@ -119,6 +124,7 @@ static void leave(struct tcp_conn *c)
 	if (c->f->rec == TCP_R_RECOVERY)
 		c->cwnd = RTE_MAX(c->ssthresh, 2 * c->mss);
 	c->f->rec = TCP_R_OPEN;
+	c->f->frto = TCP_FRTO_NONE;
 	c->f->undo_armed = false;
 	c->f->dupacks = 0;
 	c->f->dup_segs = 0;
@@ -150,6 +156,7 @@ static void undo(struct tcp_conn *c)
 	if (c->f->rec == TCP_R_LOSS)
 		unmark_lost(c);
 	c->f->rec = TCP_R_OPEN;
+	c->f->frto = TCP_FRTO_NONE;
 	c->f->undo_armed = false;
 	c->flags &= ~TCP_F_FORCE;
 }
@@ -165,24 +172,61 @@ static bool is_spurious(struct tcp_conn *c, const struct tcp_segin *s, const str
 	       (s->opts.flags & TCP_OPT_F_TS) && seq_lt(s->opts.tsecr, c->f->undo_ts);
 }
 
-/* RFC 6937 3, with its slow-start reduction bound. */
-static void prr_update(struct tcp_conn *c, uint32_t delivered)
+/*
+ * RFC 5682 3.1: what the timeout did not resend arrives all the same, so nothing was lost. With
+ * SACK the first such segment says so; without, the one resent may have filled a hole before others
+ * that had arrived, and only the ACK after it, with new data on the way, tells.
+ */
+static bool is_frto_spurious(const struct tcp_conn *c, const struct tcp_acked *a)
 {
+	if (c->f->rec != TCP_R_LOSS || c->f->frto == TCP_FRTO_NONE)
+		return false;
+	if (c->flags & TCP_F_SACK)
+		return a->orig_acked;
+	return c->f->frto == TCP_FRTO_NEW && a->cum > 0;
+}
+
+static bool has_new_to_send(const struct tcp_conn *c)
+{
+	const struct tcp_seg *g = c->f->snd_next;
+
+	return g != NULL && seq_leq(seg_end(g), c->snd_una + c->snd_wnd);
+}
+
+/* Still after the timeout: RFC 5682 2.1 steps 2 and 3. */
+static void frto_on_ack(struct tcp_conn *c, const struct tcp_acked *a)
+{
+	if (c->f->frto == TCP_FRTO_WAIT && a->cum > 0 && has_new_to_send(c)) {
+		c->f->frto = TCP_FRTO_NEW;
+		c->cwnd = tcp_pipe(c) + 2 * c->mss;
+		return;
+	}
+	if (c->f->frto == TCP_FRTO_NEW)
+		c->cwnd = 2 * c->mss; /* it was real, and this is the first round of slow start */
+	c->f->frto = TCP_FRTO_NONE;
+}
+
+/*
+ * RFC 6937 3. Below ssthresh the window may catch up, by one segment more than what was delivered
+ * while recovery gets on (<is_safe>), and by none when still more turns out to be lost:
+ * draft-ietf-tcpm-prr-rfc6937bis.
+ */
+static void prr_update(struct tcp_conn *c, uint32_t delivered, bool is_safe)
+{
+	struct tcp_flight *f = c->f;
 	const uint32_t pipe = tcp_pipe(c);
 	uint32_t can_send;
 
-	c->f->prr_delivered += delivered;
+	f->prr_delivered += delivered;
 	if (pipe > c->ssthresh) {
-		const uint64_t due =
-			((uint64_t)c->f->prr_delivered * c->ssthresh + c->f->prr_start - 1) /
-			c->f->prr_start;
+		const uint64_t due = ((uint64_t)f->prr_delivered * c->ssthresh + f->prr_start - 1) /
+				     f->prr_start;
 
-		can_send = due > c->f->prr_out ? (uint32_t)(due - c->f->prr_out) : 0;
+		can_send = due > f->prr_out ? (uint32_t)(due - f->prr_out) : 0;
 	} else {
-		const uint32_t behind = c->f->prr_delivered > c->f->prr_out
-						? c->f->prr_delivered - c->f->prr_out
-						: 0;
-		const uint32_t limit = RTE_MAX(behind, delivered) + c->mss;
+		const uint32_t behind =
+			f->prr_delivered > f->prr_out ? f->prr_delivered - f->prr_out : 0;
+		const uint32_t limit = RTE_MAX(behind, delivered) + (is_safe ? c->mss : 0);
 
 		can_send = RTE_MIN(c->ssthresh - pipe, limit);
 	}
@@ -245,8 +289,8 @@ static bool was_cwnd_limited(const struct tcp_conn *c, const struct tcp_acked *a
 static void step_open(struct tcp_conn *c, struct tcp_acked *a, bool lost, uint64_t now_us)
 {
 	if (lost) {
-		enter_recovery(c, a->prior_pipe, now_us);
-		prr_update(c, a->delivered);
+		enter_recovery(c, a->prior_pipe, a->delivered, now_us);
+		prr_update(c, a->delivered, false);
 		return;
 	}
 	if (a->has_rtt && c->cwnd < c->ssthresh)
@@ -268,7 +312,7 @@ void tcp_recovery_on_ack(struct tcp_conn *c, const struct tcp_segin *s, struct t
 			 bool is_dup, uint64_t now_us)
 {
 	adapt_reo_wnd(c, a);
-	if (is_spurious(c, s, a))
+	if (is_spurious(c, s, a) || is_frto_spurious(c, a))
 		undo(c);
 	if (c->f->rec != TCP_R_OPEN && a->cum > 0 && seq_geq(c->snd_una, c->f->high_seq))
 		leave(c);
@@ -282,11 +326,12 @@ void tcp_recovery_on_ack(struct tcp_conn *c, const struct tcp_segin *s, struct t
 		step_open(c, a, lost || c->f->nb_lost_pending > 0, now_us);
 		break;
 	case TCP_R_RECOVERY:
-		prr_update(c, a->delivered + a->dup);
+		prr_update(c, a->delivered + a->dup, a->cum > 0 && !lost);
 		break;
 	case TCP_R_LOSS:
 		if (a->delivered > 0)
 			c->st->cc->on_ack(c, a->delivered, now_us);
+		frto_on_ack(c, a);
 		break;
 	default:
 		break;
@@ -296,8 +341,8 @@ void tcp_recovery_on_ack(struct tcp_conn *c, const struct tcp_segin *s, struct t
 void tcp_recovery_on_reo(struct tcp_conn *c, uint64_t now_us)
 {
 	if (detect_loss(c, now_us) && c->f->rec == TCP_R_OPEN) {
-		enter_recovery(c, c->snd_nxt - c->snd_una, now_us);
-		prr_update(c, 0);
+		enter_recovery(c, c->snd_nxt - c->snd_una, 0, now_us);
+		prr_update(c, 0, false);
 	}
 	tcp_conn_want_output(c);
 }
@@ -338,7 +383,6 @@ void tcp_recovery_on_rto(struct tcp_conn *c, uint64_t now_us)
 
 	if (is_reneging)
 		c->f->nb_seen = 0;
-
 	tcp_count(c->st, OUTCOME_TCP_RTO);
 	/* Once for each time without progress. */
 	if (c->f->rec != TCP_R_LOSS || c->f->rto_since_us == 0) {
@@ -354,6 +398,10 @@ void tcp_recovery_on_rto(struct tcp_conn *c, uint64_t now_us)
 		    (!(g->flags & TCP_SEG_F_SACKED) && g->tx_us + patience <= now_us))
 			mark_lost(c, g);
 	}
+	/* Timestamps tell it better; a second timeout says that the first was real. */
+	c->f->frto = c->f->rec == TCP_R_OPEN && !is_reneging && !(c->flags & TCP_F_TS)
+			     ? TCP_FRTO_WAIT
+			     : TCP_FRTO_NONE;
 	c->f->rec = TCP_R_LOSS;
 	c->f->dupacks = 0;
 	c->f->dup_segs = 0;

@@ -147,6 +147,7 @@ static void mark_arrived(struct tcp_conn *c, struct tcp_seg *g, struct tcp_acked
 	if (!(g->flags & TCP_SEG_F_EVER_RTX)) {
 		a->has_rtt = true;
 		a->rtt_us = (uint32_t)(now_us - g->tx_us);
+		a->orig_acked |= seq_leq(seg_end(g), c->f->high_seq);
 		if (seq_lt(g->seq, c->f->fack))
 			c->flags |= TCP_F_REORDERING;
 	}
