@@ -308,6 +308,15 @@ static void stop(struct capture *c, const char *why)
 	c->phase = PHASE_REST;
 }
 
+/* It is another one, or has not been heard of for long: it was killed. */
+static bool is_dataplane_gone(const struct capture *c, uint64_t now_us)
+{
+	const uint64_t beat_ms =
+		atomic_load_explicit(&c->cp->shm.rdv->dp_heartbeat_ms, memory_order_relaxed);
+
+	return c->cp->shm.feedback_epoch != c->epoch || now_us / 1000 > beat_ms + LIVE_MS;
+}
+
 static void look_for_end(struct capture *c, uint64_t now_us)
 {
 	if (c->is_told)
@@ -316,7 +325,7 @@ static void look_for_end(struct capture *c, uint64_t now_us)
 		stop(c, "count reached");
 	else if (now_us >= c->until_us)
 		stop(c, "duration over");
-	else if (c->cp->shm.feedback_epoch != c->epoch)
+	else if (is_dataplane_gone(c, now_us))
 		stop(c, "the data plane ended");
 }
 

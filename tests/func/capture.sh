@@ -168,6 +168,18 @@ start_controlplane
 sleep 3.5
 step "a control plane that was killed: the workers stopped, another capture begins" \
 	ctl capture --write "$DIR/after.pcapng" --duration 1
+capture widow --duration 60
+stop dataplane KILL
+step "a data plane that is killed ends it" wait_for 10 grep -q 'why="the data plane ended"' \
+	"$DIR/controlplane.log"
+wait "${PID[widow]}" || fail "its client did not end well"
+unset "PID[widow]"
+start_dataplane
+plug
+step "the next data plane serves" wait_for 10 expect_status 200 "$DEV" "$PROXY/"
+capture next --count 2 tcp
+step "a request" expect_status 200 "$DEV" "$PROXY/"
+step "and captures" ended next
 step "who captured is in the log" bash -c \
 	"grep -q 'capture interface=wan filter=\"tcp port 9043\" uid=0 pid=' '$DIR/controlplane.log'"
 is_alive dataplane || fail "the data plane ended"
