@@ -6,6 +6,7 @@
  * refused for good (RFC 5927 7, RFC 6633).
  */
 
+#include "io/cksum.h"
 #include "ip/ip_priv.h"
 
 #include <rte_byteorder.h>
@@ -25,9 +26,7 @@ static_assert(sizeof(struct icmp_hdr) == 8, "on the wire");
 
 static bool is_checksum_right(const struct rte_mbuf *m, uint16_t ihl)
 {
-	uint16_t sum;
-
-	return rte_raw_cksum_mbuf(m, ihl, m->pkt_len - ihl, &sum) == 0 && sum == 0xffff;
+	return cksum_chain(m, ihl, m->pkt_len - ihl) == 0xffff;
 }
 
 /*
@@ -45,7 +44,6 @@ static enum ip_verdict reply(struct ip_stack *ip, struct rte_mbuf *m, uint16_t i
 
 	struct ip_hdr *out = rte_pktmbuf_mtod(m, struct ip_hdr *);
 	struct icmp_hdr *icmp = (struct icmp_hdr *)(out + 1);
-	uint16_t sum;
 
 	*out = (struct ip_hdr){
 		.ver_ihl = 0x45,
@@ -59,8 +57,7 @@ static enum ip_verdict reply(struct ip_stack *ip, struct rte_mbuf *m, uint16_t i
 	out->cksum_be = (uint16_t)~rte_raw_cksum(out, sizeof(*out));
 	icmp->type = ICMP_ECHO_REPLY;
 	icmp->cksum_be = 0;
-	(void)rte_raw_cksum_mbuf(m, IP_HDR_LEN, m->pkt_len - IP_HDR_LEN, &sum);
-	icmp->cksum_be = (uint16_t)~sum;
+	icmp->cksum_be = (uint16_t)~cksum_chain(m, IP_HDR_LEN, m->pkt_len - IP_HDR_LEN);
 	/* What the port said about the request must not be read as orders for the reply. */
 	m->ol_flags = 0;
 	count(ip->counters, OUTCOME_ICMP_ECHO_REPLIED);

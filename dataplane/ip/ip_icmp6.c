@@ -6,6 +6,7 @@
  * effect. An echo request to a group is not answered: one packet must not make many.
  */
 
+#include "io/cksum.h"
 #include "ip/ip_priv.h"
 
 #include <rte_byteorder.h>
@@ -18,10 +19,9 @@ static bool is_checksum_right(const struct rte_mbuf *m, uint16_t off)
 {
 	const struct ip6_header h = *rte_pktmbuf_mtod(m, const struct ip6_header *);
 	const uint32_t len = m->pkt_len - off;
-	uint16_t sum;
 
-	return rte_raw_cksum_mbuf(m, off, len, &sum) == 0 &&
-	       ip6_pseudo_sum(&h.src, &h.dst, len, IPPROTO_ICMPV6, sum) == 0xffff;
+	return ip6_pseudo_sum(&h.src, &h.dst, len, IPPROTO_ICMPV6, cksum_chain(m, off, len)) ==
+	       0xffff;
 }
 
 /*
@@ -40,7 +40,6 @@ static enum ip_verdict reply(struct ip_stack *ip, uint8_t iface, struct rte_mbuf
 	struct ip6_header *out = rte_pktmbuf_mtod(m, struct ip6_header *);
 	struct icmp6_header *icmp = (struct icmp6_header *)(out + 1);
 	const uint16_t len = (uint16_t)(m->pkt_len - IP6_HDR_LEN);
-	uint16_t sum;
 
 	*out = (struct ip6_header){
 		.ver_class_flow_be = h.ver_class_flow_be,
@@ -52,8 +51,8 @@ static enum ip_verdict reply(struct ip_stack *ip, uint8_t iface, struct rte_mbuf
 	};
 	icmp->type = ICMP6_ECHO_REPLY;
 	icmp->cksum_be = 0;
-	(void)rte_raw_cksum_mbuf(m, IP6_HDR_LEN, len, &sum);
-	icmp->cksum_be = (uint16_t)~ip6_pseudo_sum(&h.dst, &h.src, len, IPPROTO_ICMPV6, sum);
+	icmp->cksum_be = (uint16_t)~ip6_pseudo_sum(&h.dst, &h.src, len, IPPROTO_ICMPV6,
+						   cksum_chain(m, IP6_HDR_LEN, len));
 	/* What the port said about the request must not be read as orders for the reply. */
 	m->ol_flags = 0;
 	count(ip->counters, OUTCOME_ICMP_ECHO_REPLIED);

@@ -223,6 +223,19 @@ static void an_echo_reply_carries_the_request_back(void **)
 	rig_free(r);
 }
 
+static void an_echo_request_in_buffers_of_odd_length_is_answered(void **)
+{
+	struct rig *r = rig_new(NOW);
+	uint8_t f[2048];
+
+	for (size_t seg = 99; seg < 400; seg += 20)
+		(void)rig_input(r, f, rig_echo(f, RIG_PEER, RIG_ADDR, 1000), seg,
+				NOW + seg * 100000);
+	assert_int_equal(r->counters[OUTCOME_ICMP_MALFORMED], 0);
+	assert_true(r->counters[OUTCOME_ICMP_ECHO_REPLIED] > 10);
+	rig_free(r);
+}
+
 static void echo_is_answered_at_a_bounded_rate(void **)
 {
 	struct rig *r = rig_new(NOW);
@@ -433,6 +446,7 @@ int main(void)
 		cmocka_unit_test(each_malformed_frame_has_its_outcome),
 		cmocka_unit_test(source_routes_are_refused_and_other_options_ignored),
 		cmocka_unit_test(an_echo_reply_carries_the_request_back),
+		cmocka_unit_test(an_echo_request_in_buffers_of_odd_length_is_answered),
 		cmocka_unit_test(echo_is_answered_at_a_bounded_rate),
 		cmocka_unit_test(an_error_about_our_segment_is_passed_up),
 		cmocka_unit_test(errors_that_no_one_should_heed_are_ignored),
