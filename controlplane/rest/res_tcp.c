@@ -14,20 +14,22 @@ const struct rest_route rest_tcp_routes[] = {
 	{0},
 };
 
+#define PREFIXES_MAX 3u
+
 /* Outcomes are grouped by the beginning of their names. */
 static const struct {
 	const char *name;
-	const char *prefix[2];
+	const char *prefix[PREFIXES_MAX];
 } groups[] = {
-	{"tcp", {"tcp_"}}, {"ip", {"ip_", "ip6_"}}, {"icmp", {"icmp_", "icmp6_"}},
-	{"arp", {"arp_"}}, {"nd", {"nd_"}},         {"ethernet", {"eth_"}},
+	{"tcp", {"tcp_"}}, {"ip", {"ip_", "ip6_"}},   {"icmp", {"icmp_", "icmp6_", "mld_"}},
+	{"arp", {"arp_"}}, {"nd", {"nd_", "neigh_"}}, {"ethernet", {"eth_"}},
 };
 
 #define NB_GROUPS (sizeof(groups) / sizeof(groups[0]))
 
 static bool is_in_group(size_t g, enum outcome o)
 {
-	for (size_t i = 0; i < 2; i++) {
+	for (size_t i = 0; i < PREFIXES_MAX; i++) {
 		const char *prefix = groups[g].prefix[i];
 
 		if (prefix != NULL && strncmp(outcome_name(o), prefix, strlen(prefix)) == 0)

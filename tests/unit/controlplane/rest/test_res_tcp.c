@@ -62,6 +62,7 @@ static void counters_come_per_worker_and_in_total_and_zeros_only_when_asked_for(
 	assert_non_null(find(j, "tcp", "tcp_rto"));
 	assert_non_null(find(j, "icmp", "icmp_malformed"));
 	assert_non_null(find(j, "ip", "ip_malformed"));
+	assert_non_null(find(j, "icmp", "mld_reported"));
 	assert_null(find(j, "tcp", "tls_failed"));
 	json_decref(j);
 }
