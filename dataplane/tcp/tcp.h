@@ -144,7 +144,8 @@ void tcp_forget_mtus(struct tcp_stack *st);
 /*
  * Open towards tuple->remote. The caller chooses the local port (so that replies hash to this
  * worker); -EADDRINUSE when the four-tuple is taken, by TIME-WAIT too in its first second and
- * wherever there are no timestamps; -ENOMEM when no connection is free. The SYN leaves with the next tcp_output().
+ * wherever there are no timestamps; -ENOMEM when no connection is free. The SYN leaves with the
+ * next tcp_output().
  */
 [[nodiscard]] int tcp_connect(struct tcp_stack *st, const struct tcp_tuple *tuple, uint64_t now_us,
 			      struct tcp_conn **ret_conn);

@@ -5,7 +5,7 @@
  * other layer between: an echo server, or a client that sends, gets it all back and compares.
  * Packets can be lost, repeated and held back in both directions on the way.
  *
- *	tcp_tun --tun NAME --local ADDR --listen PORT
+ *	tcp_tun --tun NAME --local ADDR --listen PORT [--once] [--conns N]
  *	tcp_tun --tun NAME --local ADDR --connect ADDR:PORT --mib N
  *	        [--loss PPM] [--dup PPM] [--reorder PPM] [--hold-us N] [--rcv-buf N] [--seed N]
  *
@@ -62,6 +62,7 @@ struct tun {
 	struct tcp_conn *client;
 	uint64_t to_send, sent, recvd;
 	bool is_shut, is_wrong, is_done;
+	bool is_once; /* the server closes after its first echo */
 };
 
 static uint64_t rng_state = 1;
@@ -193,9 +194,10 @@ static void write_packets(struct tun *t)
 
 /* ---- the two applications ---- */
 
-static void echo(struct tcp_conn *c)
+static void echo(struct tun *t, struct tcp_conn *c)
 {
 	struct stream *s = tcp_conn_stream(c);
+	bool is_answered = false;
 
 	for (;;) {
 		const struct slice in = stream_peek(s);
@@ -207,8 +209,9 @@ static void echo(struct tcp_conn *c)
 		memcpy(out.ptr, in.ptr, n);
 		stream_commit(s, n);
 		stream_consume(s, n);
+		is_answered = true;
 	}
-	if (tcp_conn_error(c) != 0 || stream_is_eof(s))
+	if (tcp_conn_error(c) != 0 || stream_is_eof(s) || (t->is_once && is_answered))
 		tcp_close(c, now_us());
 }
 
@@ -263,7 +266,7 @@ static void run_apps(struct tun *t)
 		if (c == t->client)
 			client_run(t);
 		else
-			echo(c);
+			echo(t, c);
 	}
 }
 
@@ -323,17 +326,21 @@ static struct ip_addr addr_arg(const char *s)
 
 struct args {
 	const char *tun, *local, *connect;
-	uint64_t listen, mib, rcv_buf, seed;
+	uint64_t listen, mib, rcv_buf, seed, conns;
+	bool is_once;
 	struct impair impair;
 };
 
 static int parse_args(int argc, char **argv, struct args *a)
 {
 	static const struct option longs[] = {
-		{"tun", 1, NULL, 't'},     {"local", 1, NULL, 'a'},   {"connect", 1, NULL, 'c'},
-		{"listen", 1, NULL, 'l'},  {"mib", 1, NULL, 'm'},     {"loss", 1, NULL, 'L'},
-		{"dup", 1, NULL, 'D'},     {"reorder", 1, NULL, 'R'}, {"hold-us", 1, NULL, 'H'},
-		{"rcv-buf", 1, NULL, 'r'}, {"seed", 1, NULL, 's'},    {0},
+		{"tun", 1, NULL, 't'},     {"local", 1, NULL, 'a'},
+		{"connect", 1, NULL, 'c'}, {"listen", 1, NULL, 'l'},
+		{"mib", 1, NULL, 'm'},     {"loss", 1, NULL, 'L'},
+		{"dup", 1, NULL, 'D'},     {"reorder", 1, NULL, 'R'},
+		{"hold-us", 1, NULL, 'H'}, {"rcv-buf", 1, NULL, 'r'},
+		{"seed", 1, NULL, 's'},    {"conns", 1, NULL, 'n'},
+		{"once", 0, NULL, 'o'},    {0},
 	};
 	int opt;
 
@@ -374,6 +381,12 @@ static int parse_args(int argc, char **argv, struct args *a)
 		case 's':
 			a->seed = v;
 			break;
+		case 'n':
+			a->conns = v;
+			break;
+		case 'o':
+			a->is_once = true;
+			break;
 		default:
 			return -EINVAL;
 		}
@@ -405,7 +418,8 @@ static void start_client(struct tun *t, const struct args *a)
 int main(int argc, char **argv)
 {
 	static struct tun t;
-	struct args a = {.rcv_buf = 1u << 20, .seed = 1, .impair = {.hold_us = 1000}};
+	struct args a = {
+		.rcv_buf = 1u << 20, .seed = 1, .conns = 1024, .impair = {.hold_us = 1000}};
 
 	if (parse_args(argc, argv, &a) < 0)
 		return 2;
@@ -414,13 +428,14 @@ int main(int argc, char **argv)
 	signal(SIGINT, on_term);
 	rng_state = a.seed;
 	t.impair = a.impair;
+	t.is_once = a.is_once;
 	t.pool = rte_pktmbuf_pool_create("tun", 16383, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE,
 					 SOCKET_ID_ANY);
 	if (t.pool == NULL)
 		die("pool");
 	const struct tcp_params p = {
 		.pool = t.pool,
-		.max_conns = 1024,
+		.max_conns = (uint32_t)a.conns,
 		.max_listeners = 4,
 		.rcv_buf = (uint32_t)a.rcv_buf,
 		.snd_buf = 1u << 20,
