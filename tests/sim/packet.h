@@ -39,6 +39,7 @@ struct pkt {
 	uint8_t flags;
 	uint8_t ecn; /* of the IP header */
 	bool is_v6;
+	bool is_odd;                  /* who gets it may refuse it */
 	uint16_t ip_hdr_len, hdr_len; /* hdr_len: IP and TCP */
 	uint32_t ip_len;              /* with its header */
 	/* options; 0 or -1: not there */

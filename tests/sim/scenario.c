@@ -210,7 +210,15 @@ void scenario_from_seed(uint64_t seed, struct scenario *ret)
 			sc.params[i].tso_max_segs = (uint16_t)rng_in(&r, 2, 64);
 		}
 	}
-	draw_trouble(&r, &sc);
+	if (rng_one_in(&r, 6)) {
+		sc.has_peer = true;
+		sc.is_hopeless = true;
+		sc.nb_flows = 1;
+		sc.nb_rounds = 1;
+		sc.path[0].strips_options = sc.path[1].strips_options = false;
+	} else {
+		draw_trouble(&r, &sc);
+	}
 	/* Without timestamps TIME-WAIT cannot tell a new SYN after a fast transfer from an old. */
 	if (sc.nb_rounds > 1 && (sc.path[0].strips_options || sc.path[1].strips_options))
 		sc.is_hopeless = true;
@@ -284,7 +292,9 @@ void scenario_print(const struct scenario *sc)
 
 	printf("  IPv%d, %u flows, %u rounds%s%s%s%s%s%s\n", sc->is_v6 ? 6 : 4, sc->nb_flows,
 	       sc->nb_rounds, wraps[sc->wrap], sc->is_rough ? ", aborts" : "",
-	       sc->is_simultaneous ? ", simultaneous open" : "",
+	       sc->is_simultaneous ? ", simultaneous open"
+	       : sc->has_peer      ? ", a peer that misbehaves"
+				   : "",
 	       sc->has_drought[0] ? ", droughts at 0" : "",
 	       sc->has_drought[1] ? ", droughts at 1" : "", sc->is_hopeless ? ", hopeless" : "");
 	if (sc->restart_us != 0)

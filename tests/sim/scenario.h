@@ -17,6 +17,7 @@ enum scenario_wrap {
 
 struct scenario {
 	bool is_v6;
+	bool has_peer;   /* a scripted peer that misbehaves, in the place of side 1 */
 	bool has_tso[2]; /* segments leave as long packets, cut by what stands for the port */
 	enum scenario_wrap wrap;
 	bool is_bulk;        /* max_bytes, one way */

@@ -93,7 +93,8 @@ static void make_flows(struct sim *s)
 {
 	for (uint32_t i = 0; i < s->sc.nb_flows; i++) {
 		struct flow *f = &s->flows[i];
-		const unsigned opener = s->sc.wrap == WRAP_NOTHING && rng_one_in(&s->rng, 4);
+		const unsigned opener =
+			s->sc.wrap == WRAP_NOTHING && rng_one_in(&s->rng, s->sc.has_peer ? 2 : 4);
 
 		*f = (struct flow){
 			.addr = {addr_of(s, 0), addr_of(s, 1)},
@@ -107,6 +108,8 @@ static void make_flows(struct sim *s)
 		if (s->sc.is_simultaneous)
 			f->open_at_us[!opener] =
 				s->now_us + rng_next(&s->rng) % s->sc.path[opener].delay_us;
+		if (s->sc.has_peer)
+			f->open_at_us[1] = UINT64_MAX;
 		s->wire.flows[i].flow = f;
 		wire_open(&s->wire, i, s->now_us);
 	}
@@ -165,14 +168,19 @@ static void sim_begin(struct sim *s, const struct scenario *sc, uint64_t seed)
 		a->drought_at_us = sc->has_drought[k] ? s->now_us + rng_in(&s->rng, 1, 200000) : 0;
 		if (sc->has_drought[k] || sc->params[k].max_flights != 0)
 			s->wire.ack_limit_us = 1000000;
-		s->wire.is_checked[k] = true;
-		s->wire.has_honest_peer[k] = true;
+		s->wire.is_checked[k] = k == 0 || !sc->has_peer;
+		s->wire.has_honest_peer[k] = !sc->has_peer;
 		s->wire.rcv_buf[k] = sc->params[k].rcv_buf;
 		s->wire.mtu[k] = (uint16_t)(sc->params[k].mss + (sc->is_v6 ? 60 : 40));
 		if (!make_stack(s, k))
 			verdict_fail(&s->verdict, -1, "cannot make a stack");
 	}
 	make_flows(s);
+	peer_begin(s);
+	if (sc->has_peer)
+		s->wire.ack_limit_us = UINT32_MAX;
+	if (sc->has_peer && s->flows[0].opener == 1)
+		app_begin(s, 0);
 }
 
 /* ---- packets ---- */
@@ -202,10 +210,11 @@ static void send_packet(struct sim *s, unsigned from, struct rte_mbuf *m)
 	const uint8_t *p = pkt_bytes(m, buf);
 	struct pkt k;
 	const char *why = pkt_parse(p, m->pkt_len, &k);
+	const bool is_ours = s->wire.is_checked[from];
 	struct owner o = {.flow = -1};
 	uint16_t icmp_mtu = 0;
 
-	if (why != NULL) {
+	if (why != NULL && is_ours) {
 		verdict_fail(&s->verdict, -1, "side %u sends a packet with a bad %s", from, why);
 		return;
 	}
@@ -273,6 +282,16 @@ static void arrive(struct sim *s, unsigned to, const struct arrival *a)
 		return;
 	}
 	record(s, TRACE_ARRIVED, !to, flow, why, &k);
+	k.is_odd = why != NULL;
+	if (to == 1 && s->peer.is_on) {
+		if (why == NULL) {
+			wire_arrived(&s->wire, flow, to, &k, s->now_us);
+			peer_input(s, &k);
+		}
+		rte_pktmbuf_free(a->m);
+		return;
+	}
+	a->m->l3_len = k.ip_hdr_len; /* what the layer below has read */
 	s->sides[to].nb_in++;
 	if (why != NULL && strcmp(why, "checksum") == 0)
 		s->sides[to].nb_bad_checksums++;
@@ -288,6 +307,12 @@ static void arrive_icmp(struct sim *s, unsigned to, const struct arrival *a)
 
 	record(s, TRACE_ICMP, to, a->owner.flow, NULL, k);
 	tcp_icmp_error(s->sides[to].st, &t, k->seq, a->mtu, s->now_us);
+}
+
+void sim_send_crafted(struct sim *s, struct rte_mbuf *m)
+{
+	send_packet(s, 1, m);
+	rte_pktmbuf_free(m);
 }
 
 static void side_input(struct sim *s, unsigned k)
@@ -395,6 +420,7 @@ static void step(struct sim *s)
 	restart(s);
 	vanish(s);
 	flood_run(s);
+	peer_run(s);
 	app_open_due(s);
 	for (unsigned k = 0; k < 2; k++) {
 		uint32_t events;
@@ -419,7 +445,7 @@ static uint64_t min64(uint64_t a, uint64_t b)
 
 static uint64_t next_event(const struct sim *s)
 {
-	uint64_t next = min64(app_next_us(s), flood_next_us(s));
+	uint64_t next = min64(min64(app_next_us(s), flood_next_us(s)), peer_next_us(s));
 
 	for (unsigned k = 0; k < 2; k++) {
 		next = min64(next, tcp_next_deadline(s->sides[k].st));

@@ -10,6 +10,7 @@
 #include "common/stats/outcome.h"
 #include "tests/sim/flow.h"
 #include "tests/sim/link.h"
+#include "tests/sim/peer.h"
 #include "tests/sim/rng.h"
 #include "tests/sim/scenario.h"
 #include "tests/sim/trace.h"
@@ -46,6 +47,7 @@ struct sim {
 	struct wire wire;
 	struct side sides[2];
 	struct flow flows[MAX_FLOWS];
+	struct peer peer;               /* in the place of side 1, in some runs */
 	uint64_t progress, progress_us; /* bytes read, and when that last moved */
 	uint64_t nb_steps, nb_packets, nb_gave_up, nb_bytes;
 };
@@ -60,9 +62,14 @@ struct sim *sim_new(void);
 /* One run of <sc>. Prints what went wrong. */
 struct sim_result sim_run(struct sim *s, const struct scenario *sc, uint64_t seed, bool is_verbose);
 
+/* Side 1 sends a packet that no stack has made. */
+void sim_send_crafted(struct sim *s, struct rte_mbuf *m);
+
 /* ---- app.c ---- */
 /* Open what is due, accept, read, write, close. */
 void app_open_due(struct sim *s);
+/* Flow <i> begins, though no end of ours opens it. */
+void app_begin(struct sim *s, uint32_t i);
 void app_accept(struct sim *s, unsigned side);
 void app_run(struct sim *s, unsigned side);
 bool app_is_finished(const struct sim *s);

@@ -61,6 +61,7 @@ static void end_reset(struct wire_end *e, uint64_t now_us)
 		.edge = 0,
 		.got_fin = -1,
 		.heard_us = now_us,
+		.progress_us = now_us,
 	};
 }
 
@@ -187,8 +188,10 @@ static void say_syn(const struct said *s)
 		return;
 	}
 	e->iss[e->nb_iss++] = p->seq;
-	e->base = p->seq;
-	e->snd_max = 1;
+	if (!e->is_chosen) {
+		e->base = p->seq;
+		e->snd_max = 1;
+	}
 known:
 	check_ecn(s, false);
 	if (p->wscale > 14)
@@ -219,11 +222,13 @@ static void choose_iss(const struct said *s)
 {
 	struct wire_end *y = s->peer;
 
-	if (y->has_spoken || y->nb_iss < 2)
+	if (y->has_spoken || y->is_chosen)
 		return;
 	for (uint32_t i = 0; i < y->nb_iss; i++) {
-		if (y->iss[i] + 1 == s->p->ack)
+		if (y->iss[i] + 1 == s->p->ack) {
 			y->base = y->iss[i];
+			y->is_chosen = true;
+		}
 	}
 }
 
@@ -253,7 +258,7 @@ static void check_window(const struct said *s)
 	const int64_t most = 1 + (int64_t)s->app->recvd + s->w->rcv_buf[s->from] + unit;
 
 	/* Behind the peer's FIN there is nothing to offer. */
-	if (e->got_fin >= 0 && s->ack > e->got_fin)
+	if (e->got_fin >= 0 && (s->ack > e->got_fin || !s->w->has_honest_peer[s->from]))
 		return;
 	/* RFC 7323 2.4: by less than the unit that the field counts in it may seem to. */
 	if (edge <= e->edge_max - unit)
@@ -400,6 +405,29 @@ static void say_segment(struct said *s)
 	e->has_spoken = true;
 }
 
+/* A scripted peer: what its first SYN says, and how far its text goes, to count from there. */
+static void note_scripted(const struct said *s)
+{
+	struct wire_end *e = s->e;
+	const struct pkt *p = s->p;
+
+	if (!e->has_syn && (p->flags & PKT_SYN)) {
+		e->has_syn = true;
+		e->base = p->seq;
+		e->snd_max = 1;
+		e->wscale = p->wscale;
+		e->mss = p->mss;
+		e->sack_ok = p->sack_ok;
+		e->has_ts = p->has_ts;
+	}
+	if (!(p->flags & (PKT_SYN | PKT_RST)))
+		choose_iss(s);
+	const int64_t end = offset_of(e, p->seq) + p->len;
+
+	if (p->len > 0 && end > e->snd_max && end < e->snd_max + 70000)
+		e->snd_max = end;
+}
+
 void wire_sent(struct wire *w, int flow, unsigned from, const struct pkt *p, uint64_t now_us)
 {
 	struct wire_flow *f = &w->flows[flow];
@@ -415,14 +443,14 @@ void wire_sent(struct wire *w, int flow, unsigned from, const struct pkt *p, uin
 	};
 
 	if (!w->is_checked[from]) {
-		if ((p->flags & PKT_SYN) && !s.e->has_syn) {
-			s.e->has_syn = true;
-			s.e->base = p->seq;
-			s.e->snd_max = 1;
-		}
+		note_scripted(&s);
 		return;
 	}
 	check_shape(&s);
+	/* What a peer that misbehaves has ended it may begin anew. */
+	if (!w->has_honest_peer[from] && s.e->has_spoken &&
+	    (s.app->conn == NULL || tcp_conn_state(s.app->conn) == TCP_S_CLOSED))
+		return;
 	if (f->is_forgetful[from] && (p->flags & PKT_SYN))
 		f->is_muddled = true;
 	if (f->is_muddled)
@@ -456,7 +484,8 @@ void wire_sent(struct wire *w, int flow, unsigned from, const struct pkt *p, uin
 static bool is_surely_taken(const struct wire_end *x, const struct pkt *p, int64_t seq, int64_t end,
 			    int64_t ack)
 {
-	if (!x->has_syn || !x->got_syn || !(p->flags & PKT_ACK) || (p->flags & PKT_RST))
+	if (p->is_odd || !x->has_syn || !x->got_syn || !(p->flags & PKT_ACK) ||
+	    (p->flags & PKT_RST))
 		return false;
 	if (ack < x->una || ack > x->snd_max)
 		return false;
@@ -555,6 +584,8 @@ void wire_arrived(struct wire *w, int flow, unsigned to, const struct pkt *p, ui
 		learn_sacks(x, p, ack, &x->sacked_most, x->una_most);
 	}
 	if (is_surely_taken(x, p, seq, end, ack)) {
+		if (ack > x->una)
+			x->progress_us = now_us;
 		x->una = ack;
 		x->heard_us = now_us;
 		learn_sacks(x, p, ack, &x->sacked, x->una);

@@ -36,7 +36,8 @@ struct wire_end {
 	bool has_syn, has_spoken;   /* has_spoken: more than a SYN */
 	uint32_t iss[WIRE_MAX_ISS]; /* a listener may have answered more than one SYN */
 	uint32_t nb_iss;
-	uint32_t base; /* the one that counts */
+	uint32_t base;  /* the one that counts */
+	bool is_chosen; /* ... and the peer has said so */
 	int64_t snd_max, ack_max, edge_max;
 	uint32_t tsval, tsecr;
 	int8_t wscale;
@@ -52,9 +53,10 @@ struct wire_end {
 	int64_t una, una_most, edge;
 	uint32_t tsval_seen;
 	bool has_tsval_seen;
-	uint64_t heard_us;   /* the last packet that cannot have been refused */
-	uint64_t ack_due_us; /* 0: no ACK is owed */
-	int64_t got_fin;     /* -1: not come */
+	uint64_t heard_us;    /* the last packet that cannot have been refused */
+	uint64_t progress_us; /* ... and that acknowledged something */
+	uint64_t ack_due_us;  /* 0: no ACK is owed */
+	int64_t got_fin;      /* -1: not come */
 	struct wire_ecn ecn;
 	/* for what it may send at once */
 	uint32_t burst;
