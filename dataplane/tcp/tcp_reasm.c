@@ -285,7 +285,8 @@ static void ooo_insert(struct tcp_conn *c, struct tcp_segin *s, uint32_t seq, bo
 /* What has become in order moves over. */
 static void ooo_drain(struct tcp_conn *c)
 {
-	while (c->f->ooo_head != NULL && seq_leq(rx_seq(c->f->ooo_head), c->rcv_nxt)) {
+	while (c->f->ooo_head != NULL && !(c->flags & TCP_F_FIN_RCVD) &&
+	       seq_leq(rx_seq(c->f->ooo_head), c->rcv_nxt)) {
 		struct rte_mbuf *m = c->f->ooo_head;
 		const bool fin = m->hash.fdir.hi & OOO_FIN;
 
@@ -304,6 +305,14 @@ static void ooo_drain(struct tcp_conn *c)
 		append(c, m);
 		if (fin && !(c->flags & TCP_F_FIN_RCVD))
 			take_fin(c);
+	}
+	/*
+	 * What a peer has sent behind its own FIN is no part of the stream, and would be read after
+	 * its end, one byte off.
+	 */
+	if (c->flags & TCP_F_FIN_RCVD) {
+		tcp_ooo_free(c);
+		c->f->nb_rcv_sacks = 0;
 	}
 	sack_prune(c);
 	tcp_flight_settle(c);
