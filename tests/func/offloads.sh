@@ -9,6 +9,7 @@ need_tap
 need ethtool ping
 WAN_DEVICE=net_virtio_user0,path=$DIR/w.sock,queue_size=1024
 LAN_DEVICE=net_virtio_user1,path=$DIR/l.sock,queue_size=1024
+[ "$(nproc)" -lt 2 ] || WORKERS='[0, 1]'
 
 # The card: the taps live as long as it does, so plug() need not do it again.
 cable()
