@@ -14,24 +14,22 @@
 WIRE=$BUILD/bench/wire
 LINUX=10.78.0.2 ENGINE=10.78.0.3 WIRE_PORT=7001
 
-# wire_up ENGINE-OPTION...
-wire_up()
+plain_ns()
+{
+	ns_add "$1"
+	# What one transfer learns must not help the next.
+	in_ns "$1" sysctl -qw net.ipv6.conf.all.disable_ipv6=1 \
+		net.ipv6.conf.default.disable_ipv6=1 net.ipv4.tcp_no_metrics_save=1 \
+		net.ipv4.ip_forward=0
+}
+
+# Addresses, neighbours and servers, once wire-a and wire-b are there.
+wire_ends()
 {
 	local ns mac
-	for ns in a m b; do
-		ns_add $ns
-		in_ns $ns sysctl -qw net.ipv6.conf.all.disable_ipv6=1 \
-			net.ipv6.conf.default.disable_ipv6=1
-	done
-	ip -n "$T-m" link add name link-a type veth peer name wire-a netns "$T-a" || skip "no veth here"
-	ip -n "$T-m" link add name link-b type veth peer name wire-b netns "$T-b" || skip "no veth here"
 	for ns in a b; do
-		plain_link m link-$ns
 		plain_link $ns wire-$ns
-		ip -n "$T-m" link set dev link-$ns up
 		ip -n "$T-$ns" link set dev wire-$ns up
-		# What one transfer learns must not help the next.
-		in_ns $ns sysctl -qw net.ipv4.tcp_no_metrics_save=1 net.ipv4.ip_forward=0
 	done
 	ip -n "$T-a" addr add 10.78.0.1/24 dev wire-a
 	ip -n "$T-b" addr add "$LINUX/24" dev wire-b
@@ -42,6 +40,32 @@ wire_up()
 		--port $WIRE_PORT "$@"
 	wait_for 10 grep -q ready "$DIR/linux.log" || fail "the kernel's server does not start"
 	wait_for 10 grep -q ready "$DIR/engine.log" || fail "the engine does not start"
+}
+
+# wire_up ENGINE-OPTION...
+wire_up()
+{
+	local ns
+	plain_ns a
+	plain_ns m
+	plain_ns b
+	for ns in a b; do
+		ip -n "$T-m" link add name link-$ns type veth peer name wire-$ns netns "$T-$ns" ||
+			skip "no veth here"
+		plain_link m link-$ns
+		ip -n "$T-m" link set dev link-$ns up
+	done
+	wire_ends "$@"
+}
+
+# wire_direct_up ENGINE-OPTION...: nothing between the two.
+wire_direct_up()
+{
+	plain_ns a
+	plain_ns b
+	ip -n "$T-a" link add name wire-a type veth peer name wire-b netns "$T-b" ||
+		skip "no veth here"
+	wire_ends "$@"
 }
 
 # wire_link LINKEM-OPTION...: what lies between the two, anew; wire_unlink() takes it away and leaves
@@ -58,8 +82,8 @@ wire_unlink()
 	stop linkem
 }
 
-# wire_move ADDRESS get|put BYTES: one transfer seen from a; a line of JSON.
+# wire_move ADDRESS get|put BYTES [MBIT]: one transfer seen from a; a line of JSON.
 wire_move()
 {
-	in_ns a timeout -k 1 "${WIRE_LIMIT:-120}" "$WIRE/wire_peer" "$2" "$1" $WIRE_PORT "$3"
+	in_ns a timeout -k 1 "${WIRE_LIMIT:-120}" "$WIRE/wire_peer" "$2" "$1" $WIRE_PORT "${@:3}"
 }

@@ -7,6 +7,7 @@
  * neighbour entry for it, since nobody answers ARP here.
  *
  *	wire_engine --if NAME --local ADDR --port N [--snd-buf N] [--rcv-buf N] [--newreno]
+ *	            [--port-kib N]
  *
  * Ends by SIGTERM and then prints its counters as one line of JSON.
  */
@@ -54,7 +55,8 @@ struct engine {
 	int fd;
 	struct rte_mempool *pool;
 	struct tcp_stack *st;
-	struct rte_ether_addr own, peer; /* peer: whoever sent the last frame */
+	struct rte_ether_addr own;
+	struct rte_ether_addr peer[2]; /* on the link, behind a router: whoever sent the first */
 	struct ip_addr local;
 	struct flow flows[FLOW_CAP];
 	uint64_t counters[OUTCOME__COUNT];
@@ -104,54 +106,88 @@ static bool is_for_us(const struct engine *e, const struct rte_mbuf *m)
 	return false;
 }
 
+/* Of <at>, an IP header's address: 1, behind a router; a link is an IPv4 /24, or all of IPv6. */
+static unsigned side_of(const struct engine *e, const uint8_t *ip, unsigned at)
+{
+	return *ip >> 4 == 4 && memcmp(ip + at, e->local.b + 12, 3) != 0;
+}
+
+static void learn(struct engine *e, const struct rte_ether_hdr *eh)
+{
+	struct rte_ether_addr *peer = &e->peer[side_of(e, (const void *)(eh + 1), 12)];
+
+	if (rte_is_zero_ether_addr(peer))
+		*peer = eh->src_addr;
+}
+
+/* Many frames a call, in and out: else the calls cost more than the TCP that is looked at. */
 static void read_frames(struct engine *e)
 {
+	struct rte_mbuf *pkts[BURST];
+	struct iovec iov[BURST];
+	struct mmsghdr msg[BURST] = {0};
+
+	if (rte_pktmbuf_alloc_bulk(e->pool, pkts, BURST) != 0)
+		return;
 	for (unsigned i = 0; i < BURST; i++) {
-		struct rte_mbuf *m = rte_pktmbuf_alloc(e->pool);
+		iov[i] = (struct iovec){.iov_base = rte_pktmbuf_mtod(pkts[i], void *),
+					.iov_len = MTU + 14};
+		msg[i].msg_hdr.msg_iov = &iov[i];
+		msg[i].msg_hdr.msg_iovlen = 1;
+	}
+	const int nb = recvmmsg(e->fd, msg, BURST, MSG_DONTWAIT, NULL);
 
-		if (m == NULL)
-			return;
-		const ssize_t n = recv(e->fd, rte_pktmbuf_mtod(m, void *), MTU + 14, MSG_DONTWAIT);
+	for (int i = 0; i < (int)BURST; i++) {
+		struct rte_mbuf *m = pkts[i];
 
-		if (n <= 0) {
-			rte_pktmbuf_free(m);
-			return;
-		}
-		m->data_len = (uint16_t)n;
-		m->pkt_len = (uint32_t)n;
-		if (!is_for_us(e, m)) {
+		m->data_len = i < nb ? (uint16_t)msg[i].msg_len : 0;
+		m->pkt_len = m->data_len;
+		if (i >= nb || !is_for_us(e, m)) {
 			rte_pktmbuf_free(m);
 			continue;
 		}
-		e->peer = rte_pktmbuf_mtod(m, struct rte_ether_hdr *)->src_addr;
+		learn(e, rte_pktmbuf_mtod(m, const struct rte_ether_hdr *));
 		rte_pktmbuf_adj(m, sizeof(struct rte_ether_hdr));
 		m->l3_len = sizeof(struct rte_ipv6_hdr); /* no extension headers here */
 		tcp_input(e->st, m, now_us());
 	}
 }
 
+static void put_ether(const struct engine *e, struct rte_mbuf *m)
+{
+	const uint8_t *ip = rte_pktmbuf_mtod(m, const uint8_t *);
+	const bool is_v4 = *ip >> 4 == 4;
+	const unsigned side = side_of(e, ip, 16);
+	struct rte_ether_hdr *eh = (void *)rte_pktmbuf_prepend(m, sizeof(*eh));
+
+	if (eh == NULL)
+		die("headroom");
+	eh->dst_addr = e->peer[side];
+	eh->src_addr = e->own;
+	eh->ether_type = is_v4 ? RTE_BE16(RTE_ETHER_TYPE_IPV4) : RTE_BE16(RTE_ETHER_TYPE_IPV6);
+}
+
 static void write_frames(struct engine *e)
 {
 	struct rte_mbuf *pkts[BURST];
+	struct iovec iov[BURST];
 	uint16_t n;
 
 	do {
+		struct mmsghdr msg[BURST] = {0};
+
 		n = tcp_output(e->st, pkts, BURST, now_us());
 		for (uint16_t i = 0; i < n; i++) {
-			const bool is_v4 = *rte_pktmbuf_mtod(pkts[i], uint8_t *) >> 4 == 4;
-			struct rte_ether_hdr *eh =
-				(void *)rte_pktmbuf_prepend(pkts[i], sizeof(*eh));
-
-			if (eh == NULL)
-				die("headroom");
-			eh->dst_addr = e->peer;
-			eh->src_addr = e->own;
-			eh->ether_type = is_v4 ? RTE_BE16(RTE_ETHER_TYPE_IPV4)
-					       : RTE_BE16(RTE_ETHER_TYPE_IPV6);
-			if (send(e->fd, eh, pkts[i]->data_len, 0) < 0 && errno != ENOBUFS)
-				die("send");
-			rte_pktmbuf_free(pkts[i]);
+			put_ether(e, pkts[i]);
+			iov[i] = (struct iovec){.iov_base = rte_pktmbuf_mtod(pkts[i], void *),
+						.iov_len = pkts[i]->data_len};
+			msg[i].msg_hdr.msg_iov = &iov[i];
+			msg[i].msg_hdr.msg_iovlen = 1;
 		}
+		/* A full device drops, as a port does. */
+		if (n > 0 && sendmmsg(e->fd, msg, n, 0) < 0 && errno != ENOBUFS)
+			die("send");
+		rte_pktmbuf_free_bulk(pkts, n);
 	} while (n == BURST);
 }
 
@@ -262,9 +298,9 @@ static void loop(struct engine *e)
 
 /* ---- start ---- */
 
-static int open_if(const char *name, struct rte_ether_addr *ret_own)
+static int open_if(const char *name, int bytes, struct rte_ether_addr *ret_own)
 {
-	const int one = 1, bytes = 16 << 20;
+	const int one = 1;
 	struct sockaddr_ll addr = {
 		.sll_family = AF_PACKET,
 		.sll_protocol = htons(ETH_P_ALL),
@@ -318,13 +354,10 @@ static void print_counters(const struct engine *e)
 int main(int argc, char **argv)
 {
 	static const struct option longs[] = {
-		{"if", 1, NULL, 'i'},
-		{"local", 1, NULL, 'a'},
-		{"port", 1, NULL, 'p'},
-		{"snd-buf", 1, NULL, 's'},
-		{"rcv-buf", 1, NULL, 'r'},
-		{"newreno", 0, NULL, 'n'},
-		{0},
+		{"if", 1, NULL, 'i'},       {"local", 1, NULL, 'a'},
+		{"port", 1, NULL, 'p'},     {"snd-buf", 1, NULL, 's'},
+		{"rcv-buf", 1, NULL, 'r'},  {"newreno", 0, NULL, 'n'},
+		{"port-kib", 1, NULL, 'k'}, {0},
 	};
 	static struct engine e;
 	struct tcp_params p = {
@@ -339,8 +372,8 @@ int main(int argc, char **argv)
 		.counters = e.counters,
 	};
 	const char *interface = NULL, *local = NULL;
+	int opt, port_kib = 16384; /* what waits for us */
 	uint16_t port = 0;
-	int opt;
 
 	while ((opt = getopt_long(argc, argv, "", longs, NULL)) != -1) {
 		const uint64_t v = optarg != NULL ? strtoull(optarg, NULL, 10) : 0;
@@ -351,6 +384,7 @@ int main(int argc, char **argv)
 		p.snd_buf = opt == 's' ? (uint32_t)v : p.snd_buf;
 		p.rcv_buf = opt == 'r' ? (uint32_t)v : p.rcv_buf;
 		p.congestion = opt == 'n' ? TCP_CONGESTION_NEWRENO : p.congestion;
+		port_kib = opt == 'k' ? (int)v : port_kib;
 		if (opt == '?')
 			return 2;
 	}
@@ -362,7 +396,7 @@ int main(int argc, char **argv)
 	e.pool = p.pool = rte_pktmbuf_pool_create("wire", 16383, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE,
 						  SOCKET_ID_ANY);
 	e.local = addr_arg(local);
-	e.fd = open_if(interface, &e.own);
+	e.fd = open_if(interface, port_kib << 10, &e.own);
 	e.st = e.pool != NULL ? tcp_stack_new(&p) : NULL;
 	if (e.st == NULL || tcp_listen(e.st, &e.local, port, NULL) < 0)
 		die("listen");

@@ -5,8 +5,8 @@
  * how long it took, from connect() to the end of the stream, as one line of JSON.
  *
  *	wire_peer serve PORT
- *	wire_peer get ADDR PORT BYTES      the server sends them
- *	wire_peer put ADDR PORT BYTES      the client sends them
+ *	wire_peer get ADDR PORT BYTES [MBIT]      the server sends them
+ *	wire_peer put ADDR PORT BYTES [MBIT]      the client sends them
  *
  * The client asks with eight bytes, big endian: how much the server shall send. With 0 the server
  * reads to the end instead, and closes. Both ends compare every byte, see pattern.h. A server forks
@@ -29,6 +29,7 @@
 #include <unistd.h>
 
 #define CHUNK 65536u
+#define BURST_S 0.05
 #define CONGESTION "cubic"
 
 static void die(const char *what)
@@ -43,6 +44,21 @@ static double now_s(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+}
+
+/* With a rate the client rests, so that the transfer has room beside others. */
+static double rate_bit_s, began_s;
+
+static void keep_to_rate(uint64_t bytes)
+{
+	const double due = began_s + (rate_bit_s > 0 ? (double)bytes * 8 / rate_bit_s : 0);
+	const double wait = due - now_s();
+
+	if (rate_bit_s > 0 && wait > 0 && wait < 10)
+		usleep((useconds_t)(wait * 1e6));
+	/* What was missed is not made up for, but for a little. */
+	if (wait < -BURST_S)
+		began_s -= wait + BURST_S;
 }
 
 static void send_pattern(int fd, uint64_t n)
@@ -63,6 +79,7 @@ static void send_pattern(int fd, uint64_t n)
 			done += (size_t)k;
 		}
 		off += len;
+		keep_to_rate(off);
 	}
 }
 
@@ -80,6 +97,7 @@ static uint64_t recv_pattern(int fd)
 			fprintf(stderr, "byte %" PRIu64 " is wrong\n", off);
 			exit(1);
 		}
+		keep_to_rate(off);
 	}
 	if (n < 0)
 		die("recv");
@@ -154,7 +172,7 @@ static int dial(const char *host, uint16_t port)
 
 static int transfer(bool is_get, const char *host, uint16_t port, uint64_t bytes)
 {
-	const double began = now_s();
+	const double began = began_s = now_s();
 	const int fd = dial(host, port);
 	struct tcp_info ti = {0};
 	socklen_t len = sizeof(ti);
@@ -184,11 +202,12 @@ int main(int argc, char **argv)
 {
 	if (argc == 3 && strcmp(argv[1], "serve") == 0)
 		serve((uint16_t)strtoul(argv[2], NULL, 10));
-	if (argc != 5 || (strcmp(argv[1], "get") != 0 && strcmp(argv[1], "put") != 0)) {
-		fputs("usage: wire_peer serve PORT | get ADDR PORT BYTES | put ADDR PORT BYTES\n",
-		      stderr);
+	if ((argc != 5 && argc != 6) ||
+	    (strcmp(argv[1], "get") != 0 && strcmp(argv[1], "put") != 0)) {
+		fputs("usage: wire_peer serve PORT | get|put ADDR PORT BYTES [MBIT]\n", stderr);
 		return 2;
 	}
+	rate_bit_s = argc == 6 ? strtod(argv[5], NULL) * 1e6 : 0;
 	return transfer(argv[1][0] == 'g', argv[2], (uint16_t)strtoul(argv[3], NULL, 10),
 			strtoull(argv[4], NULL, 10));
 }
