@@ -123,6 +123,7 @@ int show_policies(struct cli *cli)
 		{"ACTION", "action", VIEW_PLAIN, 0},
 		{"ENABLED", "enabled", VIEW_PLAIN, 0},
 		{"ACCESS PROXIES", "access_proxies", VIEW_LIST, TABLE_SHRINK},
+		{"SOURCE", "source", VIEW_LIST, TABLE_SHRINK},
 		{"TAGS", "tags", VIEW_COND, TABLE_SHRINK},
 		{"STALE POSTURE", "stale_posture", VIEW_PLAIN, 0},
 		{"LOG", "log", VIEW_PLAIN, 0},

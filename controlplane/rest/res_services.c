@@ -2,6 +2,7 @@
 
 /* What is protected, and by which policies. */
 
+#include "common/snap/snap.h"
 #include "config/config.h"
 #include "rest/rest_priv.h"
 
@@ -98,6 +99,21 @@ static json_t *names_json(const char *const *names, unsigned nb)
 	return list;
 }
 
+/* As documents have them, each in its family's own notation and length. */
+static json_t *prefixes_json(const struct snap_prefix *p, unsigned nb)
+{
+	json_t *list = json_array();
+
+	for (unsigned i = 0; i < nb; i++) {
+		const unsigned len = p[i].len - (snap_prefix_is_v4(&p[i]) ? 96u : 0);
+		char text[IP_ADDR_STRLEN];
+
+		ip_addr_emit(&p[i].addr, text);
+		json_array_append_new(list, json_sprintf("%s/%u", text, len));
+	}
+	return list;
+}
+
 static void get_policies(const struct rest_req *req, struct rest_res *res)
 {
 	static const char *const stale[] = {"deny", "keep-existing", "allow-for"};
@@ -113,12 +129,13 @@ static void get_policies(const struct rest_req *req, struct rest_res *res)
 
 		json_array_append_new(
 			list,
-			json_pack("{s:i,s:o,s:s,s:s,s:b,s:o,s:o,s:s,s:s}", "id", (int)p->id, "name",
-				  rest_cstr(p->name), "uuid", p->uuid, "action",
+			json_pack("{s:i,s:o,s:s,s:s,s:b,s:o,s:o,s:o,s:s,s:s}", "id", (int)p->id,
+				  "name", rest_cstr(p->name), "uuid", p->uuid, "action",
 				  p->action == SNAP_ACCEPT ? "accept" : "deny", "enabled",
 				  p->is_enabled, "access_proxies",
 				  names_json((const char *const *)p->proxy_names, p->nb_proxies),
-				  "tags", tags != NULL ? tags : json_null(), "log", log[p->log],
+				  "source", prefixes_json(p->sources, p->nb_sources), "tags",
+				  tags != NULL ? tags : json_null(), "log", log[p->log],
 				  "stale_posture", stale[p->stale]));
 	}
 	res->json = json_pack("{s:o}", "policies", list);

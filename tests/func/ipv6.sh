@@ -141,6 +141,14 @@ accept_line()
 }
 step "so is who was let in" wait_for 5 accept_line 2001:db8:1::1 2001:db8:1::10
 step "in either family" wait_for 5 accept_line 192.0.2.1 192.0.2.10
+shown()
+{
+	"$CTL" --socket "$API" show policies >"$DIR/policies"
+	cat "$DIR/policies"
+	grep -q '2001:db8:1::/64' "$DIR/policies" && grep -q '0.0.0.0/0' "$DIR/policies" &&
+		grep -q '2001:db8:1::66/128' "$DIR/policies"
+}
+step "policies are shown with their sources" shown
 explained()
 {
 	"$CTL" --socket "$API" explain --uid "$FOUR" --service ZTNA-webserver-6 \

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # timeout: 150
 # Two workers behind ports of one queue each, IPv6 on both sides: 200 requests at once, each with a
-# connection of its own to proxy and server. Both workers serve, each gets its servers' answers.
+# connection of its own to proxy and server. Both workers serve, also after a restart.
 . "$(dirname "$0")/ipv6-lib.sh"
 [ "$(nproc)" -ge 2 ] || skip "needs two cores"
 WORKERS='[0, 1]'
@@ -58,3 +58,7 @@ step "there are 200 records" wait_for 10 all_recorded
 echo "even $(records 02468), odd $(records 13579)"
 [ "$(records 02468)" -ge 40 ] && [ "$(records 13579)" -ge 40 ] || fail "one worker did it all"
 echo "ok: both workers wrote some"
+stop dataplane KILL
+start_dataplane
+plug
+step "a data plane that was killed and started serves again" wait_for 10 served
