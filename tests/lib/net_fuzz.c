@@ -379,6 +379,7 @@ int net_fuzz_run(const uint8_t *data, size_t len,
 	const struct tcp_params p = {
 		.pool = f.rig->io.tx_pool[0],
 		.max_conns = 16,
+		.max_flights = 16,
 		.max_listeners = 2,
 		.rcv_buf = 65536,
 		.snd_buf = 32768,
