@@ -64,6 +64,7 @@ bool play_setup(struct world *w, const struct line *l)
 	if (is(&a, 0, "family")) {
 		only(w, &a, 2);
 		w->setup.ipv6 = is(&a, 1, "ipv6");
+		w->setup.as_ipv6 = false;
 		if (!w->setup.ipv6 && !is(&a, 1, "ipv4"))
 			world_fail(w, "a family is ipv4 or ipv6");
 	} else if (is(&a, 0, "isn")) {

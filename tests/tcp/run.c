@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * Plays scenarios: run [--verbose] FILE...
+ * Plays scenarios: run [--verbose] [--ipv6] FILE...
  *
  * A file is one scenario, or a common beginning and cases, each of which is played from its own
  * beginning in a stack of its own. README.md describes the language.
@@ -11,6 +11,10 @@
 
 #include <stdio.h>
 #include <string.h>
+
+struct options {
+	bool verbose, ipv6;
+};
 
 static struct world world;
 
@@ -46,13 +50,13 @@ static void say_failure(const struct world *w, const struct script *s, unsigned 
 
 /* One world from its beginning to its end. */
 static bool play_case(const struct script *s, unsigned common, unsigned from, unsigned to,
-		      bool verbose)
+		      const struct options *o)
 {
 	struct world *w = &world;
 	static unsigned at;
 	static uint64_t clock_us;
 
-	world_init(w, verbose);
+	world_init(w, o->verbose, o->ipv6);
 	at = 0;
 	clock_us = 0;
 	if (setjmp(w->failed) != 0) {
@@ -74,7 +78,7 @@ static unsigned next_case(const struct script *s, unsigned i)
 	return i < s->nb ? i : s->nb;
 }
 
-static void play_file(const char *path, bool verbose, unsigned *passed, unsigned *failed)
+static void play_file(const char *path, const struct options *o, unsigned *passed, unsigned *failed)
 {
 	struct script s;
 	unsigned good = 0, bad = 0;
@@ -87,10 +91,10 @@ static void play_file(const char *path, bool verbose, unsigned *passed, unsigned
 
 	for (unsigned i = common, to;; i = to) {
 		to = next_case(&s, i + 1);
-		if (verbose)
+		if (o->verbose)
 			printf("---- %s %s\n", path,
 			       i < s.nb && s.lines[i].nb > 1 ? s.lines[i].word[1] : "");
-		if (play_case(&s, common, i < s.nb ? i + 1 : i, to, verbose))
+		if (play_case(&s, common, i < s.nb ? i + 1 : i, to, o))
 			good++;
 		else
 			bad++;
@@ -109,19 +113,22 @@ static void play_file(const char *path, bool verbose, unsigned *passed, unsigned
 int main(int argc, char **argv)
 {
 	unsigned passed = 0, failed = 0;
-	bool verbose = false;
+	struct options o = {0};
 
 	if (argc < 2 || strcmp(argv[1], "--help") == 0) {
-		printf("usage: run [--verbose] FILE...\n\n"
+		printf("usage: run [--verbose] [--ipv6] FILE...\n\n"
 		       "Plays the scenarios in FILEs, each case in a stack of its own.\n"
-		       "  --verbose   print every segment and call\n");
+		       "  --verbose   print every segment and call\n"
+		       "  --ipv6      play over IPv6 what does not say which\n");
 		return argc < 2 ? 2 : 0;
 	}
 	for (int i = 1; i < argc; i++) {
 		if (strcmp(argv[i], "--verbose") == 0)
-			verbose = true;
+			o.verbose = true;
+		else if (strcmp(argv[i], "--ipv6") == 0)
+			o.ipv6 = true;
 		else
-			play_file(argv[i], verbose, &passed, &failed);
+			play_file(argv[i], &o, &passed, &failed);
 	}
 	/* As cmocka says it, so that one count fits all. */
 	printf("[  PASSED  ] %u test(s).\n", passed);

@@ -68,7 +68,7 @@ void world_note(struct world *w, const char *fmt, ...)
 
 /* ---- making and unmaking ---- */
 
-void world_init(struct world *w, bool verbose)
+void world_init(struct world *w, bool verbose, bool as_ipv6)
 {
 	memset(w, 0, sizeof(*w));
 	w->pool = world_pool();
@@ -76,6 +76,8 @@ void world_init(struct world *w, bool verbose)
 	w->start_us = START_US;
 	w->now_us = START_US;
 	w->setup = (struct setup){
+		.ipv6 = as_ipv6,
+		.as_ipv6 = as_ipv6,
 		.peer_isn = 1000000,
 		.rcv_buf = 65535,
 		.snd_buf = 65536,
@@ -95,7 +97,8 @@ static struct tcp_stack *make_stack(struct world *w, uint64_t *counters)
 		.max_listeners = 4,
 		.rcv_buf = s->rcv_buf,
 		.snd_buf = s->snd_buf,
-		.mss = (uint16_t)s->mss,
+		/* An IPv6 header is 20 bytes longer: the segments of a script stay as they are. */
+		.mss = (uint16_t)(s->mss + (s->as_ipv6 ? 20 : 0)),
 		.congestion = s->newreno ? TCP_CONGESTION_NEWRENO : TCP_CONGESTION_CUBIC,
 		.ecn = s->ecn,
 		.plpmtud = s->plpmtud,

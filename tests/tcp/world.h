@@ -32,6 +32,7 @@ struct setup {
 	uint32_t local_isn, peer_isn;
 	uint32_t rcv_buf, snd_buf, mss, backlog, conns, rx_mbufs;
 	bool newreno, plpmtud;
+	bool as_ipv6; /* the command line wants it so */
 	enum tcp_ecn ecn;
 };
 
@@ -74,7 +75,7 @@ struct world {
 };
 
 struct rte_mempool *world_pool(void);
-void world_init(struct world *w, bool verbose);
+void world_init(struct world *w, bool verbose, bool as_ipv6);
 /* Makes the stack, unless it is there. */
 void world_start(struct world *w);
 /* Frees everything, and fails when something is not given back. */
