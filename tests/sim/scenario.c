@@ -52,7 +52,7 @@ struct habits scenario_habits(struct rng *r, const struct scenario *sc)
 	return h;
 }
 
-static void draw_mtu_steps(struct rng *r, struct path *p)
+static void draw_mtu_steps(struct rng *r, struct path *p, bool is_silent)
 {
 	static const uint16_t mtus[] = {1500, 1492, 1420, 1400, 1280};
 
@@ -61,6 +61,7 @@ static void draw_mtu_steps(struct rng *r, struct path *p)
 		const uint64_t before = i > 0 ? p->steps[i - 1].at_us : 0;
 
 		p->steps[i].at_us = before + rng_in(r, 1, 20 * p->delay_us + 100000);
+		p->steps[i].is_silent = is_silent;
 		p->steps[i].mtu = mtus[rng_next(r) % 5];
 	}
 }
@@ -121,6 +122,7 @@ static struct tcp_params draw_params(struct rng *r)
 		/* One run in eight goes through SYN cookies. */
 		.syn_backlog = rng_one_in(r, 8) ? 0 : 16,
 		.max_rx_mbufs = 4096,
+		.plpmtud = rng_one_in(r, 2),
 		.ecn = (enum tcp_ecn)(rng_next(r) % 3),
 		.congestion = rng_one_in(r, 4) ? TCP_CONGESTION_NEWRENO : TCP_CONGESTION_CUBIC,
 	};
@@ -165,14 +167,21 @@ static void draw_trouble(struct rng *r, struct scenario *sc)
 		break;
 	case 6:
 	case 7:
-		draw_mtu_steps(r, &sc->path[0]);
+		draw_mtu_steps(r, &sc->path[0], false);
 		if (rng_one_in(r, 2))
-			draw_mtu_steps(r, &sc->path[1]);
+			draw_mtu_steps(r, &sc->path[1], false);
 		break;
 	case 8:
 		/* Few connections may have bytes under way at the same time. */
 		sc->params[0].max_flights = (uint32_t)rng_in(r, 1, 4);
 		sc->params[1].max_flights = (uint32_t)rng_in(r, 1, 4);
+		sc->is_hopeless = true;
+		break;
+	case 9:
+		/* A black hole: what is too big is gone without a word (RFC 4821). */
+		draw_mtu_steps(r, &sc->path[rng_next(r) % 2], true);
+		sc->params[0].plpmtud = true;
+		sc->params[1].plpmtud = true;
 		sc->is_hopeless = true;
 		break;
 	default:
