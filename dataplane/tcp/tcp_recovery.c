@@ -217,10 +217,14 @@ static void prr_update(struct tcp_conn *c, uint32_t delivered, bool is_safe)
 	const uint32_t pipe = tcp_pipe(c);
 	uint32_t can_send;
 
-	f->prr_delivered += delivered;
+	/*
+	 * Without SACK what a duplicate delivers is a guess: no more can be than was in flight, and
+	 * sent since. And where the application had not filled ssthresh, nothing grows towards it.
+	 */
+	f->prr_delivered = RTE_MIN(f->prr_delivered + delivered, f->prr_start + f->prr_out);
 	if (pipe > c->ssthresh) {
-		const uint64_t due = ((uint64_t)f->prr_delivered * c->ssthresh + f->prr_start - 1) /
-				     f->prr_start;
+		const uint32_t start = RTE_MAX(f->prr_start, c->ssthresh);
+		const uint64_t due = ((uint64_t)f->prr_delivered * c->ssthresh + start - 1) / start;
 
 		can_send = due > f->prr_out ? (uint32_t)(due - f->prr_out) : 0;
 	} else {
