@@ -113,12 +113,12 @@ static enum ip_verdict refuse_proto(struct ip_stack *ip, struct rte_mbuf *m, str
  */
 static bool is_fragmented_nd(const struct rte_mbuf *m)
 {
-	const struct ip6_header *h = rte_pktmbuf_mtod(m, const struct ip6_header *);
+	const uint8_t *p = rte_pktmbuf_mtod(m, const uint8_t *);
+	struct ip6_walk w;
 
-	if (h->next != IPPROTO_ICMPV6)
-		return false;
-	return m->data_len <= IP6_HDR_LEN ||
-	       nd_is_type(*rte_pktmbuf_mtod_offset(m, const uint8_t *, IP6_HDR_LEN));
+	/* What cannot be walked is refused by who takes it in. */
+	return ip6_walk(p, m->data_len, true, &w) == OUTCOME__COUNT && w.proto == IPPROTO_ICMPV6 &&
+	       (w.off >= m->data_len || nd_is_type(p[w.off]));
 }
 
 /* Takes <m>; what becomes whole is taken in anew, once, since it has no fragment header left. */

@@ -352,9 +352,10 @@ static size_t error6(uint8_t *ret, uint8_t type, uint32_t word, const char *loca
 
 	(void)rig_tcp6(quoted, local, "2001:db8:99::1");
 	memcpy(p + 8, quoted + 14, 40);
-	memcpy(p + 48, ext, ext_len);
-	if (ext_len > 0)
+	if (ext_len > 0) {
+		memcpy(p + 48, ext, ext_len);
 		p[14] = ext[ext_len]; /* the first header's type follows <ext> */
+	}
 	memcpy(p + 48 + ext_len, quoted + 54, 8);
 	return rig_ip6(ret, RIG_PEER6, RIG_ADDR6, 58, p, 56 + ext_len);
 }
