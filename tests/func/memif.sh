@@ -29,3 +29,10 @@ step "after SIGKILL it answers again" peer 192.0.2.1
 [ "$(mac)" -eq 1 ] || fail "its Ethernet address changed"
 echo "ok: with the same Ethernet address"
 step "it ends well on SIGTERM" stop dataplane
+
+# The same in one buffer each, whatever the port takes.
+stop mksnap
+rm -rf "$SHM"
+start_mksnap --offloads none --if wan 192.0.2.10/24 0 "$device"
+start_dataplane
+step "without offloads it answers as well" peer 192.0.2.1

@@ -10,6 +10,7 @@ need ethtool ping python3
 WAN_DEVICE=net_af_packet0,iface=$T-w
 LAN_DEVICE=net_af_packet1,iface=$T-l
 WAN_VLAN=7
+[ "$(nproc)" -lt 2 ] || WORKERS='[0, 1]'
 
 # client --- untagged --- bridge --- tagged --- wan
 cable()
