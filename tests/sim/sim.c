@@ -19,6 +19,7 @@
 #define SETTLE_US (UINT64_C(700) * 1000000)
 #define DELAYED_ACK_US UINT64_C(45000)
 #define MAX_STEPS UINT64_C(20000000)
+#define MAX_DROUGHTS 24u
 #define REPORT_PACKETS 40u
 
 /* ---- making ---- */
@@ -337,7 +338,10 @@ static void drought(struct sim *s, struct side *a)
 	if (a->nb_drained > 0) {
 		rte_pktmbuf_free_bulk(a->drained, a->nb_drained);
 		a->nb_drained = 0;
-		a->drought_at_us = s->now_us + rng_in(&s->rng, 10000, 500000);
+		/* Emptying a pool is dear: a few dozen times are enough. */
+		a->drought_at_us = ++a->nb_droughts < MAX_DROUGHTS
+					   ? s->now_us + rng_in(&s->rng, 10000, 500000)
+					   : 0;
 		return;
 	}
 	const uint32_t left = (uint32_t)rng_in(&s->rng, 0, 8);

@@ -27,7 +27,7 @@ struct side {
 	uint64_t nb_in, nb_out, nb_bad_checksums;
 	/* the pool runs dry and recovers at <drought_at_us>, when that is not 0 */
 	struct rte_mbuf *drained[TX_POOL];
-	uint32_t nb_drained;
+	uint32_t nb_drained, nb_droughts;
 	uint64_t drought_at_us;
 	/* connections that outlived their incarnation: read, then let go */
 	struct {
