@@ -68,7 +68,7 @@ struct tcp_params {
 	uint32_t max_conns;       /* pool of connections, allocated at once */
 	/*
 	 * Connections that may have bytes under way (sent and unacknowledged, to be sent, or
-	 * received out of order) at the same time; 0: an eighth of max_conns, 512 at least.
+	 * received out of order) at the same time; 0: a tenth of max_conns, 512 at least.
 	 * Others wait as they do for a buffer.
 	 */
 	uint32_t max_flights;

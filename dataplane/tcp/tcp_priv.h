@@ -561,7 +561,7 @@ void *tcp_array_new(size_t nb, size_t size);
  * its share of the table (half a bucket and two sevenths of an overflow bucket) and of the flights.
  */
 #define TCP_IDLE_MAX 512u
-#define TCP_FLIGHT_SHARE 8u
+#define TCP_FLIGHT_SHARE 10u
 static_assert(sizeof(struct tcp_conn) + sizeof(struct tcp_birth) + sizeof(struct tcp_tw) + 64 / 2 +
 			      64 * 2 / 7 + 1 + sizeof(struct tcp_flight) / TCP_FLIGHT_SHARE <=
 		      TCP_IDLE_MAX,

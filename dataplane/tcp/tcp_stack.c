@@ -249,8 +249,8 @@ size_t tcp_stack_bytes(const struct tcp_stack *st)
 {
 	const size_t n = st->p.max_conns;
 
-	return sizeof(*st) + n * (sizeof(*st->conns) + sizeof(*st->tws)) + st->table.bytes +
-	       st->nb_flights * sizeof(*st->flights);
+	return sizeof(*st) + st->table.bytes + st->nb_flights * sizeof(*st->flights) +
+	       n * (sizeof(*st->conns) + sizeof(*st->births) + sizeof(*st->tws));
 }
 
 uint32_t tcp_stack_nb_mbufs(const struct tcp_stack *st)

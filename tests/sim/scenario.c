@@ -63,6 +63,7 @@ static void draw_mtu_steps(struct rng *r, struct path *p, bool is_silent)
 		p->steps[i].at_us = before + rng_in(r, 1, 20 * p->delay_us + 100000);
 		p->steps[i].is_silent = is_silent;
 		p->steps[i].mtu = mtus[rng_next(r) % 5];
+		p->steps[i].is_silent = rng_one_in(r, 3);
 	}
 }
 
@@ -124,6 +125,7 @@ static struct tcp_params draw_params(struct rng *r)
 		.max_rx_mbufs = 4096,
 		.plpmtud = rng_one_in(r, 2),
 		.ecn = (enum tcp_ecn)(rng_next(r) % 3),
+		.plpmtud = true,
 		.congestion = rng_one_in(r, 4) ? TCP_CONGESTION_NEWRENO : TCP_CONGESTION_CUBIC,
 	};
 }
