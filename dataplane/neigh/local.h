@@ -73,7 +73,7 @@ struct local_addr *local_find(struct local *l, const struct ip_addr *addr, uint8
 bool local_is_ours(const struct local *l, const struct ip_addr *addr, uint8_t iface);
 /*
  * Which of our addresses on <iface> speaks to <dst>, a neighbour: RFC 6724 5 as far as it can
- * matter here. Same family, usable, link-local if and only if <dst> is (rules 2 and 3), then the
+ * matter here. Same family, usable, link-local if and only if <dst> is (rule 2), then the
  * longest common prefix (rule 8), then the one that was configured first. NULL: none.
  */
 const struct local_addr *local_source(const struct local *l, uint8_t iface,

@@ -382,7 +382,7 @@ static void neighbour_discovery_in_fragments_is_refused(void **)
 {
 	static const uint8_t mac[] = RIG_PEER_MAC;
 	struct rig *r = rig_new(NOW);
-	uint8_t whole[256], f[256];
+	uint8_t whole[256], f[256], options[40] = {58, 0, 1, 4};
 	const size_t len = rig_nd(whole, 135, 0, RIG_PEER6, RIG_ADDR6, RIG_ADDR6, mac);
 
 	(void)rig_input(r, f, cut6(f, whole, len, 0, 16), 0, NOW);
@@ -391,6 +391,12 @@ static void neighbour_discovery_in_fragments_is_refused(void **)
 	/* Nor in one that is none (RFC 6946). */
 	(void)rig_input(r, f, cut6(f, whole, len, 0, 0), 0, NOW);
 	assert_int_equal(r->counters[OUTCOME_ND_MALFORMED], 2);
+	/* Nor behind options. */
+	memcpy(options + 8, whole + 54, len - 54);
+	(void)rig_ip6(whole, RIG_PEER6, RIG_ADDR6, 60, options, sizeof(options));
+	(void)rig_input(r, f, cut6(f, whole, len + 8, 0, 16), 0, NOW);
+	(void)rig_input(r, f, cut6(f, whole, len + 8, 16, 0), 0, NOW);
+	assert_int_equal(r->counters[OUTCOME_ND_MALFORMED], 3);
 	assert_int_equal(rig_sent(r, f, sizeof(f)), 0);
 	rig_free(r);
 }
