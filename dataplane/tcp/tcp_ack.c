@@ -193,9 +193,12 @@ bool tcp_ack_input(struct tcp_conn *c, const struct tcp_segin *s, uint64_t now_u
 
 	/*
 	 * RFC 9293 3.8.6.1: as long as probes are answered the connection may stay; they back off.
+	 * What was sent into a window that the peer then took back is such a probe, too.
 	 */
 	if (c->rtx_mode == TCP_RTX_PERSIST)
 		c->f->rto_since_us = 0;
+	else if (c->snd_wnd == 0 && c->f->rto_since_us != 0)
+		c->f->rto_since_us = now_us;
 	if (s->opts.nb_sacks > 0 && (c->flags & TCP_F_SACK))
 		tcp_sack_mark(c, s, &a, now_us);
 	if (s->ack != c->snd_una)
