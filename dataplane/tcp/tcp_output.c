@@ -424,7 +424,12 @@ static uint16_t output_ctl(struct tcp_stack *st, struct rte_mbuf **ret_pkts, uin
 
 uint16_t tcp_output(struct tcp_stack *st, struct rte_mbuf **ret_pkts, uint16_t cap, uint64_t now_us)
 {
-	uint16_t n = output_ctl(st, ret_pkts, cap);
+	/*
+	 * While connections have something to send, replies that belong to none take half: a flood
+	 * of SYNs must not hold up what was there before it.
+	 */
+	const bool is_busy = tcp_list_first(st, &st->outq) != NULL;
+	uint16_t n = output_ctl(st, ret_pkts, is_busy ? cap / 2 : cap);
 	struct tcp_conn *c;
 
 	st->now_us = now_us;
@@ -442,5 +447,5 @@ uint16_t tcp_output(struct tcp_stack *st, struct rte_mbuf **ret_pkts, uint16_t c
 			tcp_conn_want_output(c);
 		}
 	}
-	return n;
+	return n + output_ctl(st, ret_pkts + n, (uint16_t)(cap - n));
 }

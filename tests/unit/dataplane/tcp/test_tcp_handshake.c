@@ -328,6 +328,31 @@ static void flood_takes_no_more_than_the_backlog(void **state)
 	tcp_abort(s->c, s->now);
 }
 
+static void flood_does_not_hold_up_what_leaves(void **state)
+{
+	SCRIPT;
+	unsigned nb_cookies = 0;
+	bool has_text = false;
+
+	sc_open(s, false);
+	sc_write(s, 100);
+	for (unsigned i = 0; i < 300; i++) {
+		s->peer_port = (uint16_t)(1000 + i);
+		sc_in(s, SYN, 0, 0, 1000, NULL, 0);
+	}
+	/* Text is among the first packets, and every cookie leaves all the same. */
+	sc_out(s);
+	for (unsigned i = 0; i < s->nb_out; i++)
+		has_text |= s->out[i].len == 100;
+	assert_true(has_text);
+	do {
+		for (unsigned i = 0; i < s->nb_out; i++)
+			nb_cookies += (s->out[i].flags & (SYN | ACK)) == (SYN | ACK);
+	} while (sc_out(s) > 0);
+	assert_int_equal(nb_cookies, 300);
+	tcp_abort(s->c, s->now);
+}
+
 static void listeners_are_unique_and_bounded(void **state)
 {
 	SCRIPT;
@@ -388,6 +413,7 @@ int main(void)
 		T(above_the_watermark_syns_get_cookies),
 		T(forged_and_stale_cookies_are_refused),
 		T(flood_takes_no_more_than_the_backlog),
+		T(flood_does_not_hold_up_what_leaves),
 		T(listeners_are_unique_and_bounded),
 		T(icmp_unreachable_ends_only_an_opening_connection),
 	};
