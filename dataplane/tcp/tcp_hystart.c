@@ -46,8 +46,9 @@ static void decide(struct tcp_hystart *h)
 	if (h->nb_samples < SAMPLES_MIN || h->last_min_us == 0)
 		return;
 	if (h->css_base_us != 0) {
-		if (h->cur_min_us < h->css_base_us)
-			h->css_base_us = 0; /* it was noise */
+		/* It was noise; but within the round that found it, so would be a few microseconds. */
+		if (h->css_rounds > 0 && h->cur_min_us < h->css_base_us)
+			h->css_base_us = 0;
 		return;
 	}
 	const uint32_t thresh = RTE_MAX(THRESH_MIN_US, RTE_MIN(h->last_min_us / 8, THRESH_MAX_US));
