@@ -183,6 +183,13 @@ static void say_syn(const struct said *s)
 		if (e->iss[i] == p->seq)
 			goto known;
 	}
+	/* It answers a SYN of the incarnation before, or one that came late, when all is over. */
+	if ((p->flags & PKT_ACK) && !e->got_syn && s->w->flows[s->flow].flow->incarnation > 0)
+		return;
+	if (e->has_spoken && s->app->conn == NULL) {
+		s->w->flows[s->flow].is_muddled = true;
+		return;
+	}
 	if (e->has_spoken || e->nb_iss == WIRE_MAX_ISS) {
 		object(s, "a second initial sequence number");
 		return;
