@@ -61,9 +61,8 @@ static void draw_mtu_steps(struct rng *r, struct path *p, bool is_silent)
 		const uint64_t before = i > 0 ? p->steps[i - 1].at_us : 0;
 
 		p->steps[i].at_us = before + rng_in(r, 1, 20 * p->delay_us + 100000);
-		p->steps[i].is_silent = is_silent;
 		p->steps[i].mtu = mtus[rng_next(r) % 5];
-		p->steps[i].is_silent = rng_one_in(r, 3);
+		p->steps[i].is_silent = is_silent || rng_one_in(r, 3);
 	}
 }
 
@@ -123,7 +122,6 @@ static struct tcp_params draw_params(struct rng *r)
 		/* One run in eight goes through SYN cookies. */
 		.syn_backlog = rng_one_in(r, 8) ? 0 : 16,
 		.max_rx_mbufs = 4096,
-		.plpmtud = rng_one_in(r, 2),
 		.ecn = (enum tcp_ecn)(rng_next(r) % 3),
 		.plpmtud = true,
 		.congestion = rng_one_in(r, 4) ? TCP_CONGESTION_NEWRENO : TCP_CONGESTION_CUBIC,
@@ -182,8 +180,6 @@ static void draw_trouble(struct rng *r, struct scenario *sc)
 	case 9:
 		/* A black hole: what is too big is gone without a word (RFC 4821). */
 		draw_mtu_steps(r, &sc->path[rng_next(r) % 2], true);
-		sc->params[0].plpmtud = true;
-		sc->params[1].plpmtud = true;
 		sc->is_hopeless = true;
 		break;
 	default:
