@@ -122,6 +122,7 @@ enum rig_fate rig_input_keep(struct rig *r, const uint8_t *frame, size_t len, si
 	struct rte_mbuf *m = make(frame, len, seg_len);
 	uint8_t iface;
 
+	m->ol_flags |= r->rx_flags;
 	switch (eth_input(&r->eth, m, &iface)) {
 	case ETH_V_ARP:
 		arp_input(&r->arp, iface, m, now_us);

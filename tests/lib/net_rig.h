@@ -44,6 +44,7 @@ struct rig {
 	struct ip_stack ip;
 	uint64_t counters[OUTCOME__COUNT];
 	struct ip_icmp_error error;
+	uint64_t rx_flags; /* what the port says of the next frames (mbuf.ol_flags) */
 };
 
 /* Once per program; skips nothing: EAL must start. 0 or -1. */

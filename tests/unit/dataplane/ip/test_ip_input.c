@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "tests/lib/net_rig.h"
 
+#include <rte_mbuf.h>
+
 #include <arpa/inet.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -188,6 +190,36 @@ static void source_routes_are_refused_and_other_options_ignored(void **)
 	assert_int_equal(r->counters[OUTCOME_IP_OPTIONS], 2);
 	assert_int_equal(r->counters[OUTCOME_IP_MALFORMED], 4);
 	rig_free(r);
+}
+
+static void a_port_is_believed_when_it_calls_the_header_sound(void **)
+{
+	static const struct {
+		uint64_t says;
+		bool is_right, is_taken;
+	} cases[] = {
+		{RTE_MBUF_F_RX_IP_CKSUM_UNKNOWN, true, true},
+		{RTE_MBUF_F_RX_IP_CKSUM_UNKNOWN, false, false},
+		{RTE_MBUF_F_RX_IP_CKSUM_GOOD, false, true},
+		{RTE_MBUF_F_RX_IP_CKSUM_NONE, false, true},
+		/* Looked into: some ports say it too easily. */
+		{RTE_MBUF_F_RX_IP_CKSUM_BAD, true, true},
+		{RTE_MBUF_F_RX_IP_CKSUM_BAD, false, false},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct rig *r = rig_new(NOW);
+		uint8_t f[256];
+		const size_t len = rig_tcp(f, RIG_PEER, RIG_ADDR);
+
+		if (!cases[i].is_right)
+			f[24] ^= 0x55;
+		r->rx_flags = cases[i].says;
+		assert_int_equal(rig_input(r, f, len, 0, NOW),
+				 cases[i].is_taken ? RIG_TCP : RIG_GONE);
+		assert_int_equal(r->counters[OUTCOME_IP_CHECKSUM], !cases[i].is_taken);
+		rig_free(r);
+	}
 }
 
 static void an_echo_reply_carries_the_request_back(void **)
@@ -451,6 +483,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_malformed_frame_has_its_outcome),
 		cmocka_unit_test(source_routes_are_refused_and_other_options_ignored),
+		cmocka_unit_test(a_port_is_believed_when_it_calls_the_header_sound),
 		cmocka_unit_test(an_echo_reply_carries_the_request_back),
 		cmocka_unit_test(an_echo_request_in_buffers_of_odd_length_is_answered),
 		cmocka_unit_test(echo_is_answered_at_a_bounded_rate),

@@ -167,10 +167,11 @@ void sc_in_raw(struct script *s, uint8_t *pkt, uint16_t len, bool bad_sum)
 			ip.payload_len = rte_cpu_to_be_16((uint16_t)(len - ip_len));
 			th->cksum = rte_ipv6_udptcp_cksum(&ip, th);
 		}
-		if (bad_sum)
+		if (bad_sum || s->spoils_sums)
 			th->cksum ^= 0x5555;
 	}
 	m->l3_len = ip_len;
+	m->ol_flags |= s->rx_flags;
 	append_pieces(s, m, pkt, len);
 	tcp_input(s->st, m, s->now);
 }

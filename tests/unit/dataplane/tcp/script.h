@@ -57,6 +57,8 @@ struct script {
 	bool is_v6;         /* by TCP_TEST_IPV6; set before sc_remake() */
 	bool has_tso;       /* by TCP_TEST_TSO: checksums and cuts are the port's (gso.h) */
 	uint16_t piece; /* by TCP_TEST_PIECE: size of the buffers that input comes in; 0: whole */
+	uint64_t rx_flags;   /* what the port says of input (mbuf.ol_flags) */
+	bool spoils_sums;    /* input has wrong checksums */
 	bool splits_headers; /* not as ports do */
 	uint16_t max_segs;   /* of one packet; set before sc_remake() */
 	unsigned nb_cut;     /* packets that the port had to cut */
