@@ -100,6 +100,21 @@ told()
 }
 step "the routers had told" told
 
+# Another address of the same host, and a router whose own packets to us go nowhere.
+ip -n "$T-client-far" addr add 10.9.3.1/32 dev lo
+ip -n "$T-client-mid" route add 10.9.3.1/32 via 10.9.1.6
+ip -n "$T-client" route add 10.9.3.1/32 via 10.9.1.2
+ip -n "$T-client" rule add iif lo to 192.0.2.10 blackhole
+swallowed()
+{
+	in_ns client-far curl -sS --max-time 60 --interface 10.9.3.1 --cacert "$EMS/web-ca.pem" \
+		--cert "$EMS/devices/$DEV.pem" --key "$EMS/devices/$DEV.key" -o "$DIR/body" \
+		"$PROXY/six/random" && cmp "$DIR/body" "$DIR/www/random" &&
+		[ "$(count_of tcp_pmtu_black_hole)" -ge 1 ]
+}
+step "5 MiB down through a router that does not tell" swallowed
+ip -n "$T-client" rule del iif lo to 192.0.2.10 blackhole
+
 # Without "don't fragment" the router cuts IPv4 instead of telling. All fragments of a client meet in
 # one worker, and connections belong to both.
 in_ns client-far sysctl -qw net.ipv4.ip_no_pmtu_disc=1
