@@ -403,6 +403,9 @@ static void conn_input(struct tcp_conn *c, struct tcp_segin *s, uint64_t now_us)
 	/* The peer's SYN again: our SYN-ACK was lost. */
 	if (c->state == TCP_S_SYN_RCVD && (s->flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN &&
 	    s->seq == c->rcv_nxt - 1) {
+		/* The answer echoes the newer one, or the peer would take the pause for a delay. */
+		if (!is_paws_reject(c, s, now_us))
+			update_ts_recent(c, s, now_us);
 		c->flags |= TCP_F_SEND_SYN;
 		tcp_conn_want_output(c);
 		return;
