@@ -46,7 +46,7 @@ static void decide(struct tcp_hystart *h)
 	if (h->nb_samples < SAMPLES_MIN || h->last_min_us == 0)
 		return;
 	if (h->css_base_us != 0) {
-		/* It was noise; but within the round that found it, so would be a few microseconds. */
+		/* It was noise; within the same round a few microseconds would say so. */
 		if (h->css_rounds > 0 && h->cur_min_us < h->css_base_us)
 			h->css_base_us = 0;
 		return;
