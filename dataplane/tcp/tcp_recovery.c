@@ -107,8 +107,11 @@ static void enter_recovery(struct tcp_conn *c, uint32_t flight, uint32_t deliver
 	const uint32_t known = c->f->sacked > delivered ? c->f->sacked - delivered : 0;
 
 	save_for_undo(c);
-	/* Not twice in a round trip, RFC 3168 6.1.2. */
-	if (!tcp_ecn_is_reduced(c))
+	/*
+	 * Not twice in a round trip, RFC 3168 6.1.2. A mark that came in a recovery which was then
+	 * undone has reduced nothing: ssthresh may be without bound, and becomes cwnd at the end.
+	 */
+	if (!tcp_ecn_is_reduced(c) || c->ssthresh > c->cwnd)
 		c->ssthresh = c->st->cc->on_loss(c, now_us);
 	c->f->rec = TCP_R_RECOVERY;
 	c->f->high_seq = c->snd_nxt;
