@@ -104,7 +104,7 @@ step "the routers had told" told
 ip -n "$T-client-far" addr add 10.9.3.1/32 dev lo
 ip -n "$T-client-mid" route add 10.9.3.1/32 via 10.9.1.6
 ip -n "$T-client" route add 10.9.3.1/32 via 10.9.1.2
-ip -n "$T-client" rule add iif lo to 192.0.2.10 blackhole
+ip -n "$T-client" rule add dev lo to 192.0.2.10 blackhole
 swallowed()
 {
 	in_ns client-far curl -sS --max-time 60 --interface 10.9.3.1 --cacert "$EMS/web-ca.pem" \
@@ -113,7 +113,7 @@ swallowed()
 		[ "$(count_of tcp_pmtu_black_hole)" -ge 1 ]
 }
 step "5 MiB down through a router that does not tell" swallowed
-ip -n "$T-client" rule del iif lo to 192.0.2.10 blackhole
+ip -n "$T-client" rule del dev lo to 192.0.2.10 blackhole
 
 # Without "don't fragment" the router cuts IPv4 instead of telling. All fragments of a client meet in
 # one worker, and connections belong to both.
