@@ -279,6 +279,7 @@ static void garbage_is_compacted_while_changes_go_on(void **state)
 	struct kept k = open_kept(d);
 	struct state_log_stats stats;
 	uint32_t turn = 0;
+	uint64_t bytes;
 
 	add_devices(&k, 0, 2000);
 	do {
@@ -291,9 +292,15 @@ static void garbage_is_compacted_while_changes_go_on(void **state)
 		nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL);
 	} while (++turn < 400 && stats.compactions == 0);
 	assert_true(stats.compactions > 0);
+	/* What came while it was compacted, how much depends on the machine, is to be written yet. */
+	do {
+		bytes = stats.bytes;
+		state_log_tick(k.log);
+		nanosleep(&(struct timespec){.tv_nsec = 200000000}, NULL);
+		state_log_stats(k.log, &stats);
+	} while (stats.bytes != bytes);
 	close_kept(&k);
-	/* How much came while it was compacted depends on the machine; what was before is gone. */
-	assert_true((uint64_t)file_len(d) < stats.bytes);
+	assert_true((uint64_t)file_len(d) < bytes);
 	k = open_kept(d);
 	assert_int_equal(k.stats.bad_frames, 0);
 	assert_int_equal(nb_devices(&k), 2000);
