@@ -186,7 +186,8 @@ static void say_syn(const struct said *s)
 	/* It answers a SYN of the incarnation before, or one that came late, when all is over. */
 	if ((p->flags & PKT_ACK) && !e->got_syn && s->w->flows[s->flow].flow->incarnation > 0)
 		return;
-	if (e->has_spoken && s->app->conn == NULL) {
+	if ((e->has_spoken && s->app->conn == NULL) ||
+	    (e->nb_iss > 0 && !s->w->has_honest_peer[s->from])) {
 		s->w->flows[s->flow].is_muddled = true;
 		return;
 	}
@@ -312,7 +313,9 @@ static void check_timestamps(const struct said *s)
 		return;
 	if (is_after(e->tsval, s->p->tsval))
 		object(s, "timestamp %u after %u", s->p->tsval, e->tsval);
-	if (e->has_tsval_seen && is_after(s->p->tsecr, e->tsval_seen))
+	/* Where options are noise there is no telling which timestamp was read. */
+	if (e->has_tsval_seen && s->w->has_honest_peer[s->from] &&
+	    is_after(s->p->tsecr, e->tsval_seen))
 		object(s, "an echo of %u, which has not come", s->p->tsecr);
 	if (e->has_spoken && is_after(e->tsecr, s->p->tsecr))
 		object(s, "the echo goes back from %u to %u", e->tsecr, s->p->tsecr);
