@@ -357,7 +357,7 @@ void tcp_recovery_on_reo(struct tcp_conn *c, uint64_t now_us)
 /* RFC 8985 7.3: new data if there is any that may go, else the last segment again. */
 void tcp_recovery_on_tlp(struct tcp_conn *c, uint64_t now_us)
 {
-	struct tcp_seg *g = c->f->snd_next, *last = NULL;
+	struct tcp_seg *g = c->f->snd_next, *last;
 
 	c->flags |= TCP_F_TLP_OUT;
 	c->flags &= ~TCP_F_TLP_RTX;
@@ -371,8 +371,7 @@ void tcp_recovery_on_tlp(struct tcp_conn *c, uint64_t now_us)
 		tcp_conn_want_output(c);
 		return;
 	}
-	for (g = c->f->sndq_head; g != NULL && (g->flags & TCP_SEG_F_SENT); g = g->next)
-		last = g;
+	last = tcp_sndq_find(c, c->snd_nxt - 1);
 	if (last != NULL && !(last->flags & TCP_SEG_F_SACKED)) {
 		c->flags |= TCP_F_TLP_RTX | TCP_F_FORCE;
 		mark_lost(c, last); /* output resends what is marked */
