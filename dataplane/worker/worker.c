@@ -57,6 +57,8 @@ static struct tcp_stack *make_tcp(struct worker *w, const struct snap_config *co
 	struct tcp_params p = {
 		.pool = io->tx_pool[w->index],
 		.max_conns = conns_per_worker(config),
+		/* A small appliance may have all of its connections busy: 4 MiB are no matter. */
+		.max_flights = RTE_MAX(conns_per_worker(config) / 10, 8192u),
 		.max_listeners = MAX_LISTENERS,
 		.rcv_buf = RCV_BUF,
 		.snd_buf = SND_BUF,
