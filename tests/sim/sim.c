@@ -171,6 +171,9 @@ static void sim_begin(struct sim *s, const struct scenario *sc, uint64_t seed)
 		if (sc->has_drought[k] || sc->params[k].max_flights != 0)
 			s->wire.ack_limit_us = 1000000;
 		s->wire.is_checked[k] = k == 0 || !sc->has_peer;
+		s->wire.uses_cookies[k] = sc->params[k].syn_backlog == 0 ||
+					  sc->params[k].max_conns < MAX_FLOWS ||
+					  sc->flood_gap_us != 0;
 		s->wire.has_honest_peer[k] = !sc->has_peer;
 		s->wire.rcv_buf[k] = sc->params[k].rcv_buf;
 		s->wire.mtu[k] = (uint16_t)(sc->params[k].mss + (sc->is_v6 ? 60 : 40));
@@ -431,7 +434,9 @@ static void step(struct sim *s)
 		uint32_t events;
 
 		drought(s, &s->sides[k]);
-		wire_check_time(&s->wire, k, s->now_us);
+		/* Send queues may hold the whole pool: nothing is left for an ACK. */
+		wire_check_time(&s->wire, k, s->now_us,
+				rte_mempool_avail_count(s->sides[k].pool) > 0);
 		side_input(s, k);
 		tcp_tick(s->sides[k].st, s->now_us);
 		app_accept(s, k);

@@ -153,7 +153,8 @@ static void say_rst(const struct said *s)
 		return;
 	if (f->incarnation > 0 && (is_waiting || !s->e->has_spoken))
 		return;
-	if (is_waiting && s->peer->has_sent_rst)
+	/* A SYN that came twice was answered by a cookie, then by an entry: one of them is wrong. */
+	if (is_waiting && (s->peer->has_sent_rst || s->e->nb_iss > 1))
 		return;
 	/* Both FINs are acknowledged, or it died, though the application has not looked yet. */
 	if (s->app->conn != NULL && tcp_conn_state(s->app->conn) == TCP_S_CLOSED)
@@ -480,6 +481,8 @@ void wire_sent(struct wire *w, int flow, unsigned from, const struct pkt *p, uin
 		return;
 	}
 	/* It was let go, and perhaps revived by a cookie (RFC 4987 3.6): nobody's. */
+	if (s.app->conn == NULL && (f->flow->is_broken || s.app->is_done) && w->uses_cookies[from])
+		return;
 	if (f->flow->is_broken && s.app->conn == NULL)
 		return;
 	choose_iss(&s);
@@ -608,7 +611,7 @@ void wire_arrived(struct wire *w, int flow, unsigned to, const struct pkt *p, ui
 
 /* ---- as time goes by ---- */
 
-void wire_check_time(struct wire *w, unsigned side, uint64_t now_us)
+void wire_check_time(struct wire *w, unsigned side, uint64_t now_us, bool can_speak)
 {
 	for (uint32_t i = 0; i < w->nb_flows; i++) {
 		struct wire_flow *f = &w->flows[i];
@@ -616,6 +619,8 @@ void wire_check_time(struct wire *w, unsigned side, uint64_t now_us)
 		const struct flow_end *app = &f->flow->ends[side];
 
 		e->burst = 0;
+		if (!can_speak && e->ack_due_us != 0)
+			e->ack_due_us = now_us + w->ack_limit_us;
 		if (e->ack_due_us == 0 || now_us <= e->ack_due_us)
 			continue;
 		e->ack_due_us = 0;

@@ -77,7 +77,8 @@ struct wire {
 	uint32_t nb_flows;
 	uint32_t rcv_buf[2];
 	uint16_t mtu[2];
-	bool is_checked[2]; /* false: a scripted peer, which may do anything */
+	bool is_checked[2];   /* false: a scripted peer, which may do anything */
+	bool uses_cookies[2]; /* what is over may be revived by a segment that comes late */
 	bool has_honest_peer[2];
 	uint64_t ack_limit_us;
 };
@@ -92,8 +93,8 @@ int wire_find(const struct wire *w, const struct pkt *p, unsigned from);
 void wire_sent(struct wire *w, int flow, unsigned from, const struct pkt *p, uint64_t now_us);
 /* <p> has come to <to>, whole. */
 void wire_arrived(struct wire *w, int flow, unsigned to, const struct pkt *p, uint64_t now_us);
-/* Once per step, when <side> has said what it had to. */
-void wire_check_time(struct wire *w, unsigned side, uint64_t now_us);
+/* Once per step, when <side> has said what it had to; <can_speak>: it has buffers to do so. */
+void wire_check_time(struct wire *w, unsigned side, uint64_t now_us, bool can_speak);
 /* Whether <side> has answered or opened in this incarnation. */
 bool wire_has_syn(const struct wire *w, uint32_t flow, unsigned side);
 /* What <end> has sent and can know nothing of. */

@@ -43,7 +43,7 @@ void wire_ecn_arrived(struct wire_ecn *e, const struct pkt *p, bool is_taken)
 {
 	if (p->flags & PKT_SYN) {
 		if (p->flags & PKT_ACK)
-			e->got_answer = (p->flags & SETUP) == PKT_ECE;
+			e->got_answer |= (p->flags & SETUP) == PKT_ECE;
 		return;
 	}
 	if (p->flags & PKT_CWR)
