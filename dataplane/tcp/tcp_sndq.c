@@ -181,8 +181,10 @@ static struct tcp_seg *reserve_seg(struct tcp_conn *c)
 		return NULL;
 	}
 	if (c->f->snd_spare == NULL && !get_spare(c)) {
+		/* Once: an owner that asks again and again must not push the ACK away as well. */
+		if (!(c->flags & TCP_F_MEM_WAIT) || !wheel_timer_is_armed(&c->t_ack))
+			wheel_arm(&c->st->wheel, &c->t_ack, c->st->now_us + TCP_MEM_RETRY_US);
 		c->flags |= TCP_F_MEM_WAIT;
-		wheel_arm(&c->st->wheel, &c->t_ack, c->st->now_us + TCP_MEM_RETRY_US);
 	}
 	return c->f->snd_spare;
 }
