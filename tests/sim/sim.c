@@ -287,7 +287,8 @@ static void arrive(struct sim *s, unsigned to, const struct arrival *a)
 		return;
 	}
 	record(s, TRACE_ARRIVED, !to, flow, why, &k);
-	k.is_odd = why != NULL;
+	/* Of options that are noise nobody can say how they are read. */
+	k.is_odd = why != NULL || (s->peer.is_on && (s->peer.traits & PEER_OPTIONS));
 	if (to == 1 && s->peer.is_on) {
 		if (why == NULL) {
 			wire_arrived(&s->wire, flow, to, &k, s->now_us);
