@@ -48,7 +48,11 @@ static uint64_t tlp_deadline(const struct tcp_conn *c)
 void tcp_timer_rearm_rtx(struct tcp_conn *c, uint64_t now_us)
 {
 	if (c->snd_una == c->snd_nxt) {
-		if (c->f->snd_next == NULL || (c->flags & TCP_F_MORE)) {
+		const struct tcp_seg *g = c->f->snd_next;
+
+		/* Nothing waits, or nothing but a corked tail. */
+		if (g == NULL || ((c->flags & TCP_F_MORE) && g->next == NULL &&
+				  !(g->flags & TCP_SEG_F_FIN) && g->len < c->seg_cap)) {
 			c->rtx_mode = TCP_RTX_NONE;
 			wheel_cancel(&c->st->wheel, &c->f->t_rtx);
 		} else if (c->rtx_mode != TCP_RTX_PERSIST) {
