@@ -74,7 +74,8 @@ struct tcp_params {
 	uint32_t max_flights;
 	uint32_t max_listeners; /* at most 256 */
 	uint32_t rcv_buf;       /* bytes, upper bound of the receive window per connection */
-	uint32_t snd_buf;       /* bytes, upper bound of unacknowledged + unsent per connection */
+	uint32_t snd_buf;       /* bytes, upper bound of unacknowledged + unsent per connection;
+				   twice the congestion window, 128 KiB at least, below that */
 	uint16_t mss;           /* MTU - 40 (IPv6 takes 20 off), unless tcp_set_mtu() says else */
 	enum tcp_congestion congestion;
 	enum tcp_ecn ecn;      /* RFC 3168 */

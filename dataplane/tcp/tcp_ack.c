@@ -126,7 +126,7 @@ static void tell_owner(struct tcp_conn *c, uint32_t cum)
 		return;
 	if (c->f->sndq_bytes == 0)
 		ev |= TCP_EV_SENT_ALL;
-	if ((c->flags & TCP_F_LOW) && tcp_conn_writable(c) >= c->st->p.snd_buf / 2) {
+	if ((c->flags & TCP_F_LOW) && tcp_conn_writable(c) >= tcp_snd_limit(c) / 2) {
 		c->flags &= ~TCP_F_LOW;
 		ev |= TCP_EV_WRITABLE;
 	}

@@ -365,8 +365,8 @@ static void output_new(struct tcp_conn *c, struct out *out, uint64_t now_us)
 		const uint32_t nb_max = tcp_tso_segs(c, g);
 
 		/*
-		 * A run needs a buffer for its header, a segment alone has room for its own: when send
-		 * queues hold the whole pool, only what is sent gives anything back.
+		 * A run needs a buffer for its header, a segment alone has room for its own: when
+		 * send queues hold the whole pool, only what is sent gives anything back.
 		 */
 		if (nb_max > 1 && send_run(c, g, nb_max, out, now_us))
 			continue;

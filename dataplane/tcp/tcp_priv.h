@@ -35,7 +35,9 @@
 #define TCP_INIT_CWND_BYTES 14600u
 #define TCP_MAX_CWND (64u << 20)
 #define TCP_INIT_RCV_WND 65535u
-#define TCP_SCARCE_RCV_WND 16384u /* while receive queues hold too many buffers */
+#define TCP_MIN_SNDQ (128u << 10)
+#define TCP_SCARCE_SNDQ (64u << 10) /* while send queues hold most of the pool */
+#define TCP_SCARCE_RCV_WND 16384u   /* while receive queues hold too many buffers */
 
 #define TCP_RTO_INIT_US UINT64_C(1000000)
 #define TCP_RTO_MIN_US UINT64_C(200000)
@@ -732,6 +734,8 @@ void tcp_timer_arm_life(struct tcp_conn *c, uint64_t now_us);
 uint64_t tcp_rto(const struct tcp_conn *c);
 
 /* ---- tcp_sndq.c ---- */
+/* Bytes that the send queue may hold now; params.snd_buf at most. */
+uint32_t tcp_snd_limit(const struct tcp_conn *c);
 extern const struct stream_ops tcp_stream_ops;
 void tcp_sndq_free(struct tcp_conn *c);
 /* The segment in flight that <seq> is in, or the next one; NULL when there is none. */

@@ -232,16 +232,32 @@ static void sndq_commit(struct stream *s, size_t n)
 	g->len += (uint16_t)n;
 	c->snd_end += (uint32_t)n;
 	c->f->sndq_bytes += (uint32_t)n;
-	if (tcp_conn_writable(c) < c->st->p.snd_buf / 2)
+	if (tcp_conn_writable(c) < tcp_snd_limit(c) / 2)
 		c->flags |= TCP_F_LOW;
 	tcp_conn_want_output(c);
 }
 
+/*
+ * What the queue may hold now: twice the window, so that a fast long path is kept full while a slow
+ * reader, whose window does not grow, ties up little; less when most of the pool is queued.
+ */
+uint32_t tcp_snd_limit(const struct tcp_conn *c)
+{
+	const struct tcp_stack *st = c->st;
+	uint32_t limit = RTE_MAX(TCP_MIN_SNDQ, 2 * c->cwnd);
+
+	if (st->nb_tx_mbufs > st->p.pool->size / 2)
+		limit = TCP_SCARCE_SNDQ;
+	return RTE_MIN(limit, st->p.snd_buf);
+}
+
 size_t tcp_conn_writable(const struct tcp_conn *c)
 {
-	if (!can_commit(c) || c->f->sndq_bytes >= c->st->p.snd_buf)
+	const uint32_t limit = tcp_snd_limit(c);
+
+	if (!can_commit(c) || c->f->sndq_bytes >= limit)
 		return 0;
-	return c->st->p.snd_buf - c->f->sndq_bytes;
+	return limit - c->f->sndq_bytes;
 }
 
 int tcp_sndq_fin(struct tcp_conn *c)

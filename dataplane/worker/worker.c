@@ -12,8 +12,9 @@
 #include <sys/random.h>
 #include <time.h>
 
-#define RCV_BUF (256u << 10)
-#define SND_BUF (256u << 10)
+/* Upper bounds; both grow with what a path takes, and less when buffers are scarce. */
+#define RCV_BUF (1u << 20)
+#define SND_BUF (1u << 20)
 #define MAX_LISTENERS 256u
 #define MTU_DEFAULT 1500u
 #define MTU_MIN 576u

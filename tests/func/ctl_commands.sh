@@ -116,7 +116,7 @@ step "an unknown device" ends 5 "EMS has not told" show device "${UID1//[0-9]/0}
 step "no UID" ends 1 "32 hex digits" show device xx
 step "tags" says "CLASS_Low +classification +1" show tags
 step "services" says "real server 1: 192.0.2.20 port 80" show services
-step "policies" says "managed +accept +yes +intranet +any\(FortiAD, Low-Risk\)" show policies
+step "policies" says "managed +accept +yes +intranet +- +any\(FortiAD, Low-Risk\)" show policies
 step "no sessions" says "^none$" show sessions
 step "no denials" says "^none$" show denials
 step "counters with zeros" says "^ +0  policy_no_tags" show counters --all

@@ -153,7 +153,7 @@ static void say_rst(const struct said *s)
 		return;
 	if (f->incarnation > 0 && (is_waiting || !s->e->has_spoken))
 		return;
-	/* A SYN that came twice was answered by a cookie, then by an entry: one of them is wrong. */
+	/* A SYN that came twice got a cookie, then an entry: one of them is wrong. */
 	if (is_waiting && (s->peer->has_sent_rst || s->e->nb_iss > 1))
 		return;
 	/* Both FINs are acknowledged, or it died, though the application has not looked yet. */

@@ -292,7 +292,7 @@ static void garbage_is_compacted_while_changes_go_on(void **state)
 		nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL);
 	} while (++turn < 400 && stats.compactions == 0);
 	assert_true(stats.compactions > 0);
-	/* What came while it was compacted, how much depends on the machine, is to be written yet. */
+	/* What came while it was compacted is to be written yet, much or little. */
 	do {
 		bytes = stats.bytes;
 		state_log_tick(k.log);

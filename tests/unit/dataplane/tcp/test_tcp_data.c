@@ -476,6 +476,33 @@ static void path_mtu_cuts_what_is_resent(void **state)
 	tcp_abort(s->c, s->now);
 }
 
+static void send_queue_grows_with_the_window(void **state)
+{
+	SCRIPT;
+	const struct tcp_opts o = {
+		.mss = 1000, .wscale = 10, .flags = TCP_OPT_F_SACK_OK | TCP_OPT_F_WSCALE};
+	uint32_t acked = 1;
+
+	sc_remake(s, 65535, 1u << 20, 16);
+	sc_in_opts(s, SYN, 0, 0, 65535, NULL, 0, &o);
+	sc_expect(s, SYN | ACK, 0, 1, 0);
+	sc_in(s, ACK, 1, 1, 65535, NULL, 0);
+	s->c = tcp_accept(s->st);
+	assert_non_null(s->c);
+	/* A peer that has shown nothing ties up little. */
+	assert_int_equal(tcp_conn_writable(s->c), 128u << 10);
+	for (unsigned i = 0; i < 1000 && tcp_conn_writable(s->c) <= 128u << 10; i++) {
+		sc_write(s, 1u << 20);
+		while (sc_out(s) > 0)
+			acked = s->out[s->nb_out - 1].seq + s->out[s->nb_out - 1].len;
+		sc_wait(s, 10 * MSEC);
+		sc_in(s, ACK, 1, acked, 65535, NULL, 0);
+	}
+	assert_true(tcp_conn_writable(s->c) > 128u << 10);
+	assert_true(tcp_conn_writable(s->c) <= 1u << 20);
+	tcp_abort(s->c, s->now);
+}
+
 static void silent_peer_is_probed_by_keepalive(void **state)
 {
 	SCRIPT;
@@ -568,6 +595,7 @@ int main(void)
 		T(shut_window_is_probed_until_it_opens),
 		T(small_window_is_not_filled_at_once),
 		T(path_mtu_cuts_what_is_resent),
+		T(send_queue_grows_with_the_window),
 		T(silent_peer_is_probed_by_keepalive),
 		T(empty_pool_is_survived),
 		T(receive_window_grows_for_a_reader_that_keeps_up),
