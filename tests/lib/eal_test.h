@@ -8,6 +8,7 @@
 
 #include <rte_eal.h>
 
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -29,10 +30,16 @@ static inline void eal_test_init_mem(const char *mem_mb)
 		NULL,
 	};
 
+	/* EAL binds the thread to core 0; tests that run side by side would all share that one. */
+	cpu_set_t cpus;
+	const int rc = sched_getaffinity(0, sizeof(cpus), &cpus);
+
 	if (rte_eal_init((int)(sizeof(argv) / sizeof(argv[0])) - 1, argv) < 0) {
 		fputs("cannot start the EAL\n", stderr);
 		exit(1);
 	}
+	if (rc == 0)
+		(void)sched_setaffinity(0, sizeof(cpus), &cpus);
 }
 
 static inline void eal_test_init(void)
