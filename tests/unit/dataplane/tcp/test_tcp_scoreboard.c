@@ -28,6 +28,7 @@ static void fill(struct script *s, uint32_t nb)
 	sc_remake(s, 65535, 1u << 20, 16);
 	sc_open(s, true);
 	s->c->snd_wnd = s->c->max_snd_wnd = 1u << 20;
+	s->c->cwnd = nb * MSS; /* the queue may have twice that */
 	assert_int_equal(sc_write(s, nb * MSS), nb * MSS);
 	/* The script's packets are 64 at a time. */
 	for (s->c->cwnd = 30 * MSS; s->c->snd_nxt - s->c->snd_una < nb * MSS;

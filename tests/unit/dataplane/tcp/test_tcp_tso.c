@@ -171,18 +171,18 @@ static void what_is_acknowledged_stays_while_the_port_has_it(void **state)
 	tcp_abort(s->c, s->now);
 }
 
-static void without_a_buffer_for_headers_nothing_is_lost(void **state)
+/* A segment has room for its own headers: only a run needs a buffer more. */
+static void without_a_buffer_for_headers_segments_leave_alone(void **state)
 {
 	SCRIPT;
 
 	sc_open(s, true);
 	sc_write(s, 3000);
 	sc_pool_drain(0);
-	sc_expect_nothing(s);
-	sc_pool_return();
-	sc_wait(s, SEC / 10);
 	assert_int_equal(sc_out(s), 3);
+	assert_int_equal(s->nb_cut, 0);
 	assert_int_equal(s->out[0].seq, 1);
+	sc_pool_return();
 	tcp_abort(s->c, s->now);
 }
 
@@ -267,7 +267,7 @@ int main(void)
 		T(the_congestion_window_ends_a_packet),
 		T(a_resend_leaves_what_the_port_holds_alone),
 		T(what_is_acknowledged_stays_while_the_port_has_it),
-		T(without_a_buffer_for_headers_nothing_is_lost),
+		T(without_a_buffer_for_headers_segments_leave_alone),
 		T(a_packet_has_no_more_segments_than_the_port_takes),
 		T(our_idea_of_a_port_is_dpdks),
 	};
