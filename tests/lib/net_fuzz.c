@@ -110,8 +110,8 @@ static void fix_ip6(uint8_t *p, size_t len)
 		next = p[off];
 		off += (p[off + 1] + 1u) * 8;
 	}
-	if (off >= len)
-		return;
+	if (off >= len || cksum_field(p + off, len - off, next) == NULL)
+		return; /* DPDK's sum is undefined for a next header of 128 or more */
 	memcpy(&pseudo, p, sizeof(pseudo));
 	pseudo.proto = next;
 	pseudo.payload_len = rte_cpu_to_be_16((uint16_t)(len - off));

@@ -167,6 +167,7 @@ static void sim_begin(struct sim *s, const struct scenario *sc, uint64_t seed)
 		link_init(&a->out, &p, &s->rng, a->out.pool);
 		memset(a->zombies, 0, sizeof(a->zombies));
 		a->nb_drained = 0;
+		a->nb_droughts = 0;
 		a->drought_at_us = sc->has_drought[k] ? s->now_us + rng_in(&s->rng, 1, 200000) : 0;
 		if (sc->has_drought[k] || sc->params[k].max_flights != 0)
 			s->wire.ack_limit_us = 1000000;
