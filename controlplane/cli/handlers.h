@@ -21,6 +21,9 @@ int ems_pull(struct cli *cli);
 int vpn_connect(struct cli *cli);
 int vpn_disconnect(struct cli *cli);
 
+/* show_ems_objects.c */
+int show_ems_objects(struct cli *cli);
+
 /* show_devices.c */
 int show_devices(struct cli *cli);
 int show_device(struct cli *cli);

@@ -13,6 +13,7 @@
 #define NB(a) (sizeof(a) / sizeof((a)[0]))
 
 static const struct view_column call_columns[] = {
+	{"ID", "id", VIEW_PLAIN, TABLE_RIGHT},
 	{"OBJECT", "object", VIEW_PLAIN, 0},
 	{"OK", "ok", VIEW_PLAIN, TABLE_RIGHT},
 	{"FAILED", "failed", VIEW_PLAIN, TABLE_RIGHT},

@@ -81,6 +81,12 @@ struct config_route {
 	uint32_t interface;         /* index or SNAP_NONE */
 };
 
+/* An object of EMS's with another number than the usual one. */
+struct config_object_id {
+	const char *object;
+	unsigned id;
+};
+
 struct config_ems {
 	unsigned id;
 	bool is_enabled;
@@ -100,6 +106,8 @@ struct config_ems {
 	bool is_pull_tags;
 	unsigned out_of_sync_s;
 	unsigned call_timeout_s;
+	struct config_object_id *object_ids;
+	unsigned nb_object_ids;
 };
 
 struct config_certificate {

@@ -40,6 +40,18 @@ static void finish_names(struct checker *c, struct config_names *n)
 
 /* ---- EMS ---- */
 
+static void check_object_ids(struct checker *c, unsigned ems)
+{
+	const struct config_ems *e = &c->cfg->ems[ems];
+
+	for (unsigned i = 0; i < e->nb_object_ids; i++)
+		for (unsigned j = 0; j < i; j++)
+			if (e->object_ids[i].id == e->object_ids[j].id)
+				FAIL(c, CONFIG_AT("ems", ems, ".object_ids"),
+				     "%s and %s have the same number", e->object_ids[j].object,
+				     e->object_ids[i].object);
+}
+
 static void check_ems(struct checker *c)
 {
 	const struct config *cfg = c->cfg;
@@ -61,6 +73,7 @@ static void check_ems(struct checker *c)
 				FAIL(c, CONFIG_AT("ems", i, ".serial_number"),
 				     "ems[%u] has the same serial number", j);
 		}
+		check_object_ids(c, i);
 	}
 }
 

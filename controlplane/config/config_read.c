@@ -190,6 +190,28 @@ static void read_routes(struct reader *r, const json_t *list)
 	}
 }
 
+/* {"tags": 11, ...} as a list. */
+static void read_object_ids(struct reader *r, const json_t *o, struct config_ems *e)
+{
+	const char *name;
+	json_t *id;
+
+	e->object_ids = config_pool_alloc(r->cfg, json_object_size(o), sizeof(*e->object_ids));
+	if (e->object_ids == NULL) {
+		r->is_oom = true;
+		return;
+	}
+	json_object_foreach((json_t *)(uintptr_t)o, name, id)
+	{
+		struct config_object_id *oid = &e->object_ids[e->nb_object_ids++];
+
+		oid->object = keep(r, name);
+		oid->id = (unsigned)json_integer_value(id);
+		if (oid->object == NULL)
+			e->nb_object_ids--;
+	}
+}
+
 static void read_ems(struct reader *r, const json_t *list)
 {
 	struct config *cfg = r->cfg;
@@ -221,6 +243,7 @@ static void read_ems(struct reader *r, const json_t *list)
 		if (pin != NULL)
 			(void)config_hex_parse(pin, cfg->ems[i].fingerprint,
 					       CONFIG_FINGERPRINT_LEN);
+		read_object_ids(r, json_object_get(o, "object_ids"), &cfg->ems[i]);
 	}
 }
 

@@ -142,6 +142,8 @@ static bool copy_config(struct ems_conn *c, const struct config *cfg, const stru
 	c->is_pull_tags = e->is_pull_tags;
 	c->call_timeout_s = e->call_timeout_s;
 	c->out_of_sync_s = e->out_of_sync_s;
+	for (unsigned i = 0; i < STATE_OBJ__COUNT; i++)
+		c->obj_id[i] = ems_obj_id(e, (enum state_obj)i);
 	c->name = strdup(e->name);
 	c->server = strdup(e->server);
 	c->host = url_host(e->server);
@@ -342,6 +344,14 @@ static bool is_same_bytes(const char *a, size_t len, struct slice b)
 	return len == b.len && (len == 0 || memcmp(a, b.ptr, len) == 0);
 }
 
+static bool is_same_ids(const struct ems_conn *c, const struct config_ems *e)
+{
+	for (unsigned i = 0; i < STATE_OBJ__COUNT; i++)
+		if (c->obj_id[i] != ems_obj_id(e, (enum state_obj)i))
+			return false;
+	return true;
+}
+
 /* Would a connector made from <e> do just what <c> does? */
 static bool is_same(const struct ems_conn *c, const struct config *cfg, const struct config_ems *e)
 {
@@ -352,7 +362,8 @@ static bool is_same(const struct ems_conn *c, const struct config *cfg, const st
 	       c->has_ztna_ca == (e->ztna_ca.nb_der > 0) &&
 	       c->call_timeout_s == e->call_timeout_s && c->out_of_sync_s == e->out_of_sync_s &&
 	       c->is_pull_sysinfo == e->is_pull_sysinfo && c->is_pull_tags == e->is_pull_tags &&
-	       is_same_text(c->name, e->name) && is_same_text(c->server, e->server) &&
+	       is_same_ids(c, e) && is_same_text(c->name, e->name) &&
+	       is_same_text(c->server, e->server) &&
 	       is_same_text(c->serial_number, e->serial_number) &&
 	       is_same_text(c->tenant_id, e->tenant_id) &&
 	       is_same_text(c->gateway_sn, cfg->gateway_serial) &&

@@ -106,7 +106,7 @@ void ems_call_failed(struct ems_conn *c, enum state_obj obj, const char *what)
 	c->status.last_error_ms = st->last_fail_ms;
 	(void)snprintf(c->status.last_error, sizeof(c->status.last_error), "%s: %s",
 		       ems_objs[obj].entry, what);
-	LOG(WARN, "call failed ems=%s obj-id=%u entry=%s error=\"%s\"", c->name, ems_objs[obj].id,
+	LOG(WARN, "call failed ems=%s obj-id=%u entry=%s error=\"%s\"", c->name, c->obj_id[obj],
 	    ems_objs[obj].entry, what);
 }
 

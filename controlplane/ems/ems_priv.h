@@ -23,6 +23,7 @@
 
 #include "config/config.h"
 #include "ems/ems.h"
+#include "ems/ems_objs.h"
 #include "ems/ems_payload.h"
 #include "ems/ems_wire.h"
 #include "state/state.h"
@@ -45,18 +46,6 @@ enum ems_phase {
 	EMS_LIVE
 };
 
-/* An API object as the seed's trace shows it: number, description, entry. */
-struct ems_obj {
-	unsigned id; /* number on display; version dependent */
-	const char *desc;
-	const char *entry;
-	const char *offset_key; /* NULL: not paged */
-	uint32_t poll_s;        /* without notifications; 0: not polled */
-	uint32_t poll_ws_s;     /* with them, for certainty */
-	bool is_posture;        /* decisions rest on it: while it fails EMS is not in contact */
-};
-extern const struct ems_obj ems_objs[STATE_OBJ__COUNT];
-
 struct ems_conn {
 	struct cp *cp;
 	/* copies of the configuration: the document may be replaced under the thread */
@@ -70,6 +59,7 @@ struct ems_conn {
 	bool is_pull_sysinfo, is_pull_tags;
 	uint8_t fingerprint[CONFIG_FINGERPRINT_LEN];
 	unsigned call_timeout_s, out_of_sync_s;
+	unsigned obj_id[STATE_OBJ__COUNT]; /* on display */
 
 	pthread_t thread;
 	bool is_started;

@@ -10,24 +10,6 @@
 
 LOG_TYPE("ems");
 
-/* Numbers and descriptions as in the seed; those it does not show are free choices. */
-const struct ems_obj ems_objs[STATE_OBJ__COUNT] = {
-	[STATE_OBJ_SERIAL_NUMBER] = {0, "REST API to get EMS Serial Number.",
-				     "api/v1/system/serial_number", NULL, 60, 60, false},
-	[STATE_OBJ_CAPABILITIES] = {1, "REST API to get EMS capabilities.",
-				    "api/v1/system/capabilities", NULL, 0, 0, false},
-	[STATE_OBJ_ZTNA_CA] = {2, "REST API to get ZTNA certificate authorities.", "api/v1/ztna/ca",
-			       NULL, 60, 300, true},
-	[STATE_OBJ_VPN] = {7, "REST API to send updated regarding VPN updates.",
-			   "api/v1/fgt/gateway_details/vpn", NULL, 0, 0, false},
-	[STATE_OBJ_SYSINFO] = {8, "REST API to get updates about system info.",
-			       "api/v1/report/fct/sysinfo", "uid_offset", 30, 120, true},
-	[STATE_OBJ_TAGS] = {12, "REST API to get updates of tag endpoints.",
-			    "api/v1/report/fct/tags", "tag_uid_offset", 30, 120, false},
-	[STATE_OBJ_UID_TAGS] = {13, "REST API to get updates of tags associated with FCT UID.",
-				"api/v1/report/fct/uid_tags", "uid_offset", 30, 120, true},
-};
-
 /* Back-pressure: a million devices must not pile up in memory faster than they are applied. */
 static void wait_for_room(struct ems_conn *c)
 {
@@ -93,8 +75,7 @@ static void remember_bad(struct ems_conn *c, enum state_obj obj, const struct em
 {
 	if (bad->nb == 0)
 		return;
-	LOG(WARN, "unreadable records ems=%s obj-id=%u count=%u", c->name, ems_objs[obj].id,
-	    bad->nb);
+	LOG(WARN, "unreadable records ems=%s obj-id=%u count=%u", c->name, c->obj_id[obj], bad->nb);
 	if (c->nb_bad == 0)
 		c->bad_at_ms = loop_now_ms() + ems_backoff_ms(c->nb_bad_rounds, 0);
 	for (unsigned i = 0; i < bad->nb_uid; i++) {

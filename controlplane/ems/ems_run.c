@@ -53,6 +53,14 @@ void ems_contact(struct ems_conn *c)
 	c->status.contact_real_ms = loop_real_ms();
 }
 
+/* A time to come on the wall's clock; one that has passed is none. */
+static uint64_t real_time(uint64_t at_ms)
+{
+	const uint64_t now = loop_now_ms();
+
+	return at_ms <= now ? 0 : loop_real_ms() + (at_ms - now);
+}
+
 void ems_status_post(struct ems_conn *c, bool is_now)
 {
 	const uint64_t now = loop_now_ms();
@@ -62,8 +70,12 @@ void ems_status_post(struct ems_conn *c, bool is_now)
 		return;
 	c->posted_ms = now;
 	c->status.is_connected = is_posture_good(c);
-	for (unsigned i = 0; i < STATE_OBJ__COUNT; i++)
+	c->status.retry_ms = real_time(c->phase == EMS_VERIFY ? c->retry_at_ms : 0);
+	for (unsigned i = 0; i < STATE_OBJ__COUNT; i++) {
 		c->status.call[i].is_scheduled = c->is_due[i] || c->is_paging[i];
+		c->status.call[i].retry_ms = real_time(c->obj_retry_at_ms[i]);
+		c->status.call[i].next_ms = real_time(c->poll_at_ms[i]);
+	}
 	if (cp_post_ems_status(c->cp, &c->status) < 0)
 		LOG(DEBUG, "status not posted ems=%s", c->name);
 }

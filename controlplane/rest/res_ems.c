@@ -4,6 +4,7 @@
 
 #include "config/config.h"
 #include "ems/ems.h"
+#include "ems/ems_objs.h"
 #include "rest/rest_priv.h"
 #include "state/state.h"
 
@@ -12,45 +13,60 @@
 #include <string.h>
 
 static void get_ems(const struct rest_req *req, struct rest_res *res);
+static void get_objects(const struct rest_req *req, struct rest_res *res);
 static void post_pull(const struct rest_req *req, struct rest_res *res);
 static void post_vpn(const struct rest_req *req, struct rest_res *res);
 
 const struct rest_route rest_ems_routes[] = {
 	{REST_GET, "/api/v1/ems", get_ems, "connectors: contact, verification, calls"},
+	{REST_GET, "/api/v1/ems/*/objects", get_objects,
+	 "a connector's API objects: number, entry, schedule, statistics, cursor"},
 	{REST_POST, "/api/v1/ems/pull", post_pull, "pull every object now"},
 	{REST_POST, "/api/v1/vpn/sessions", post_vpn,
 	 "{uid, ip, interface, action: connect|disconnect}: tell EMS of a VPN user"},
 	{0},
 };
 
-static json_t *calls_json(const struct state_ems_status *e)
+static json_t *schedule_json(const struct ems_obj *o, const struct state_ems_status *e)
 {
-	static const char *const name[STATE_OBJ__COUNT] = {
-		[STATE_OBJ_SERIAL_NUMBER] = "serial_number",
-		[STATE_OBJ_CAPABILITIES] = "capabilities",
-		[STATE_OBJ_ZTNA_CA] = "ztna_ca",
-		[STATE_OBJ_SYSINFO] = "sysinfo",
-		[STATE_OBJ_TAGS] = "tags",
-		[STATE_OBJ_UID_TAGS] = "uid_tags",
-		[STATE_OBJ_VPN] = "gateway_details/vpn",
-	};
+	const uint32_t poll_s = e->ws == STATE_WS_CONNECTED ? o->poll_ws_s : o->poll_s;
+
+	return json_pack("{s:b,s:s,s:o}", "at_verification", o->is_at_verify, "on", o->topics,
+			 "poll_s", poll_s == 0 ? json_null() : json_integer(poll_s));
+}
+
+/* All of one object: what it is, when it is asked for, how that went. */
+static json_t *object_json(const struct config_ems *cfg, const struct state_ems_status *e,
+			   enum state_obj obj)
+{
+	const struct state_call_stats *c = &e->call[obj];
+	const struct ems_obj *o = &ems_objs[obj];
+	json_t *j = json_pack("{s:s,s:i,s:s,s:s,s:s,s:o}", "object", o->name, "id",
+			      (int)ems_obj_id(cfg, obj), "description", o->desc, "entry", o->entry,
+			      "method", o->method, "schedule", schedule_json(o, e));
+	json_t *stats =
+		json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:i,s:b,s:b}", "ok", (json_int_t)c->ok,
+			  "failed", (json_int_t)c->failed, "timeouts", (json_int_t)c->timeouts,
+			  "bytes", (json_int_t)c->bytes_in, "records", (json_int_t)c->records,
+			  "last_us", (json_int_t)c->last_us, "last_http", (int)c->last_http,
+			  "scheduled", c->is_scheduled, "in_flight", c->is_in_flight);
+
+	(void)json_object_update(j, stats);
+	json_decref(stats);
+	json_object_set_new(j, "last_ok", rest_time_ms(c->last_ok_ms));
+	json_object_set_new(j, "last_failure", rest_time_ms(c->last_fail_ms));
+	json_object_set_new(j, "last_error", rest_cstr(c->last_error));
+	json_object_set_new(j, "next_poll", rest_time_ms(c->next_ms));
+	json_object_set_new(j, "back_off_until", rest_time_ms(c->retry_ms));
+	return j;
+}
+
+static json_t *calls_json(const struct config_ems *cfg, const struct state_ems_status *e)
+{
 	json_t *list = json_array();
 
-	for (unsigned i = 0; i < STATE_OBJ__COUNT; i++) {
-		const struct state_call_stats *c = &e->call[i];
-
-		json_array_append_new(
-			list,
-			json_pack("{s:s,s:I,s:I,s:I,s:I,s:I,s:i,s:i,s:b,s:b,s:o,s:o,s:o}", "object",
-				  name[i], "ok", (json_int_t)c->ok, "failed", (json_int_t)c->failed,
-				  "timeouts", (json_int_t)c->timeouts, "bytes",
-				  (json_int_t)c->bytes_in, "records", (json_int_t)c->records,
-				  "last_us", (int)c->last_us, "last_http", (int)c->last_http,
-				  "scheduled", c->is_scheduled, "in_flight", c->is_in_flight,
-				  "last_ok", rest_time_ms(c->last_ok_ms), "last_failure",
-				  rest_time_ms(c->last_fail_ms), "last_error",
-				  rest_cstr(c->last_error)));
-	}
+	for (unsigned i = 0; i < STATE_OBJ__COUNT; i++)
+		json_array_append_new(list, object_json(cfg, e, (enum state_obj)i));
 	return list;
 }
 
@@ -85,7 +101,7 @@ static json_t *ems_json(const struct config_ems *cfg, const struct state_ems_sta
 	json_object_set_new(j, "last_notification", rest_time_ms(e->notified_real_ms));
 	json_object_set_new(j, "last_error", rest_cstr(e->last_error));
 	json_object_set_new(j, "last_error_time", rest_time_ms(e->last_error_ms));
-	json_object_set_new(j, "calls", calls_json(e));
+	json_object_set_new(j, "calls", calls_json(cfg, e));
 	return j;
 }
 
@@ -99,6 +115,41 @@ static void get_ems(const struct rest_req *req, struct rest_res *res)
 			list,
 			ems_json(&cfg->ems[i], state_ems_status(req->cp->state, cfg->ems[i].id)));
 	res->json = json_pack("{s:o}", "ems", list);
+}
+
+/* The connector that the path names; NULL, and answered, when there is none. */
+static const struct config_ems *find_ems(const struct rest_req *req, struct rest_res *res)
+{
+	const struct config *cfg = req->cp->config;
+	const unsigned id =
+		req->arg[0] != '\0' && req->arg[1] == '\0' ? (unsigned)req->arg[0] - '0' : 0;
+
+	for (unsigned i = 0; i < cfg->nb_ems; i++)
+		if (cfg->ems[i].id == id)
+			return &cfg->ems[i];
+	rest_problem(res, 404, "The document has no EMS of that id.");
+	return NULL;
+}
+
+static void get_objects(const struct rest_req *req, struct rest_res *res)
+{
+	const struct config_ems *cfg = find_ems(req, res);
+	const struct state *st = req->cp->state;
+	json_t *list = json_array();
+
+	for (unsigned i = 0; cfg != NULL && i < STATE_OBJ__COUNT; i++) {
+		const struct state_cursor cur = state_cursor(st, cfg->id, (enum state_obj)i);
+		json_t *j = object_json(cfg, state_ems_status(st, cfg->id), (enum state_obj)i);
+
+		json_object_set_new(j, "updated_after", rest_cstr(cur.updated_after));
+		json_object_set_new(j, "offset", rest_cstr(cur.offset));
+		json_array_append_new(list, j);
+	}
+	if (cfg == NULL)
+		json_decref(list);
+	else
+		res->json = json_pack("{s:i,s:o,s:o}", "id", (int)cfg->id, "name",
+				      rest_cstr(cfg->name), "objects", list);
 }
 
 static void post_pull(const struct rest_req *req, struct rest_res *res)

@@ -19,6 +19,7 @@
 #include <stddef.h>
 
 #define REST_BODY_MAX 65536u
+#define REST_ARG_MAX 256u
 #define REST_PAGE_DEFAULT 100u
 #define REST_PAGE_MAX 1000u
 
@@ -70,7 +71,7 @@ typedef void (*rest_handler)(const struct rest_req *req, struct rest_res *res);
 
 struct rest_route {
 	enum rest_method method;
-	const char *path; /* a last segment "*" takes any */
+	const char *path; /* one segment may be "*": it takes any */
 	rest_handler handler;
 	const char *summary; /* for the API document */
 	bool is_unlocked;    /* the handler takes the lock itself, or needs none */

@@ -21,22 +21,31 @@ void rest_problem(struct rest_res *res, int status, const char *detail)
 	res->json = json_pack("{s:i,s:o}", "status", status, "detail", rest_cstr(detail));
 }
 
-/* Does <path> fit <pattern>? A trailing '*' takes one segment, stored in <ret_arg>. */
-static bool path_matches(const char *pattern, const char *path, const char **ret_arg)
+/* Does <path> fit <pattern>? A '*' takes one segment, stored in <ret_arg>. */
+static bool path_matches(const char *pattern, const char *path, char ret_arg[static REST_ARG_MAX])
 {
-	const size_t n = strlen(pattern);
+	const char *star = strchr(pattern, '*');
 
-	*ret_arg = "";
-	if (pattern[n - 1] != '*')
+	ret_arg[0] = '\0';
+	if (star == NULL)
 		return strcmp(pattern, path) == 0;
-	if (strncmp(pattern, path, n - 1) != 0)
+
+	const size_t n = (size_t)(star - pattern);
+
+	if (strncmp(pattern, path, n) != 0)
 		return false;
-	*ret_arg = path + n - 1;
-	return (*ret_arg)[0] != '\0' && strchr(*ret_arg, '/') == NULL;
+
+	const size_t len = strcspn(path + n, "/");
+
+	if (len == 0 || len >= REST_ARG_MAX || strcmp(star + 1, path + n + len) != 0)
+		return false;
+	memcpy(ret_arg, path + n, len);
+	ret_arg[len] = '\0';
+	return true;
 }
 
 static const struct rest_route *find(enum rest_method method, const char *path,
-				     const char **ret_arg, bool *ret_is_known)
+				     char ret_arg[static REST_ARG_MAX], bool *ret_is_known)
 {
 	*ret_is_known = false;
 	for (size_t t = 0; t < sizeof(tables) / sizeof(tables[0]); t++) {
@@ -54,9 +63,10 @@ static const struct rest_route *find(enum rest_method method, const char *path,
 void rest_dispatch(struct cp *cp, enum rest_method method, const char *path, const char *query,
 		   struct slice body, struct rest_res *res)
 {
-	struct rest_req req = {.cp = cp, .path = path, .query = query, .body = body};
+	char arg[REST_ARG_MAX];
+	struct rest_req req = {.cp = cp, .path = path, .arg = arg, .query = query, .body = body};
 	bool is_known;
-	const struct rest_route *r = find(method, path, &req.arg, &is_known);
+	const struct rest_route *r = find(method, path, arg, &is_known);
 
 	*res = (struct rest_res){.content_type = "application/json"};
 	if (r == NULL) {

@@ -142,6 +142,8 @@ struct state_call_stats {
 	uint64_t bytes_in;
 	uint64_t records;
 	uint64_t last_ok_ms, last_fail_ms; /* CLOCK_REALTIME */
+	uint64_t next_ms;                  /* the same: when it is polled, 0 not */
+	uint64_t retry_ms;                 /* the same: no call before, 0 no back-off */
 	uint32_t last_us;                  /* duration of the last call */
 	int32_t last_http;
 	bool is_scheduled, is_in_flight;
@@ -166,6 +168,7 @@ struct state_ems_status {
 	uint64_t nb_notifications, nb_ws_connects, nb_ws_lost;
 	char last_error[STATE_ERR_STRLEN];
 	uint64_t last_error_ms; /* CLOCK_REALTIME */
+	uint64_t retry_ms;      /* the same: verification waits until then, 0 not */
 	struct state_call_stats call[STATE_OBJ__COUNT];
 };
 

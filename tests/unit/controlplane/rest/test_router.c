@@ -152,15 +152,20 @@ static void times_are_utc(void **)
 /* The document writes {uid} or {id} where the table has a star. */
 static const json_t *find_documented(const json_t *paths, const char *path)
 {
-	const size_t n = strlen(path);
-	const char *key;
+	const char *star = strchr(path, '*'), *key;
 	json_t *v;
 
-	if (path[n - 1] != '*')
+	if (star == NULL)
 		return json_object_get(paths, path);
+
+	const size_t n = (size_t)(star - path);
+
 	json_object_foreach((json_t *)paths, key, v)
 	{
-		if (strncmp(key, path, n - 1) == 0 && key[n - 1] == '{')
+		const char *end =
+			strncmp(key, path, n) == 0 && key[n] == '{' ? strchr(key + n, '}') : NULL;
+
+		if (end != NULL && strcmp(end + 1, star + 1) == 0)
 			return v;
 	}
 	return NULL;
