@@ -52,6 +52,10 @@ ipv6_up()
 	has_ip6 || skip "the kernel has no IPv6"
 	certificate web6 2001:db8:1::10
 	stack_up
+	# Its addresses are tentative for a second (RFC 4862 5.4), in which it neither answers by them
+	# nor connects from them.
+	wait_for 10 in_ns client ping -6 -c 1 -W 1 2001:db8:1::10 || fail "wan does not answer to IPv6"
+	wait_for 10 in_ns server ping -6 -c 1 -W 1 2001:db8:2::1 || fail "lan does not answer to IPv6"
 	for name in four six mixed "$@"; do
 		ln -sfn . "$DIR/www/$name"
 	done

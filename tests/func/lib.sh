@@ -223,4 +223,6 @@ cleanup()
 	exit "$status"
 }
 trap cleanup EXIT
-trap 'exit 130' INT TERM
+trap 'exit 130' INT
+# run.sh ends a test that takes too long: say what its processes said.
+trap 'fail "told to end, at: $BASH_COMMAND"' TERM

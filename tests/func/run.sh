@@ -26,7 +26,7 @@ child=""
 trap '[ -z "$child" ] || { kill "$child" 2>/dev/null; wait "$child"; }; rm -f "$log"' EXIT
 trap 'exit 130' INT TERM
 
-failed=0
+failed=""
 for t in "$here"/*.sh; do
 	name=$(basename "$t" .sh)
 	case $name in
@@ -46,8 +46,9 @@ for t in "$here"/*.sh; do
 	*)
 		echo "not ok $name ($((SECONDS - begin)) s, status $rc)"
 		sed 's/^/    /' "$log"
-		failed=$((failed + 1))
+		failed+=" $name"
 		;;
 	esac
 done
-[ $failed -eq 0 ]
+[ -z "$failed" ] || echo "failed:$failed"
+[ -z "$failed" ]
