@@ -24,6 +24,9 @@ int vpn_disconnect(struct cli *cli);
 /* show_ems_objects.c */
 int show_ems_objects(struct cli *cli);
 
+/* show_vpn.c */
+int show_vpn(struct cli *cli);
+
 /* show_devices.c */
 int show_devices(struct cli *cli);
 int show_device(struct cli *cli);

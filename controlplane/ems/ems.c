@@ -21,9 +21,6 @@ struct ems {
 	 * so each goes when its thread has said its last word and its batches are through.
 	 */
 	struct ems_conn *retired;
-	/* VPN users there are; under cp_lock */
-	struct ems_vpn vpn[EMS_VPN_MAX];
-	unsigned nb_vpn;
 };
 
 static void conn_free(struct ems_conn *c)
@@ -236,65 +233,9 @@ static void on_device_pull(struct cp *cp, uint32_t ems_id, const struct device_u
 	ems_wake(c);
 }
 
-/* Keep the list of VPN users. -ENOSPC. */
-static int vpn_note(struct ems *ems, const struct ems_vpn *vpn)
+struct ems_conn *ems_conn_at(const struct cp *cp, unsigned i)
 {
-	unsigned i = 0;
-
-	while (i < ems->nb_vpn && !(device_uid_is_equal(&ems->vpn[i].uid, &vpn->uid) &&
-				    memcmp(&ems->vpn[i].ip, &vpn->ip, sizeof(vpn->ip)) == 0))
-		i++;
-	if (vpn->is_delete) {
-		if (i < ems->nb_vpn)
-			ems->vpn[i] = ems->vpn[--ems->nb_vpn];
-		return 0;
-	}
-	if (i == EMS_VPN_MAX)
-		return -ENOSPC;
-	ems->vpn[i] = *vpn;
-	if (i == ems->nb_vpn)
-		ems->nb_vpn++;
-	return 0;
-}
-
-int ems_vpn_post(struct cp *cp, const struct ems_vpn *vpn)
-{
-	int rc;
-
-	if (cp->ems == NULL || cp->ems->nb == 0)
-		return -ENOENT;
-	rc = vpn_note(cp->ems, vpn);
-	for (unsigned i = 0; rc == 0 && i < cp->ems->nb; i++) {
-		struct ems_conn *c = cp->ems->conn[i];
-
-		pthread_mutex_lock(&c->mutex);
-		if (c->nb_vpn < EMS_VPN_MAX)
-			c->vpn[c->nb_vpn++] = *vpn;
-		else
-			c->is_vpn_lost = true;
-		pthread_mutex_unlock(&c->mutex);
-		ems_wake(c);
-	}
-	return rc;
-}
-
-int ems_vpn_all(struct ems_conn *c, struct ems_vpn **ret, unsigned *ret_nb)
-{
-	struct ems_vpn *list = malloc(EMS_VPN_MAX * sizeof(*list));
-	const struct ems *ems = c->cp->ems;
-
-	if (list == NULL)
-		return -ENOMEM;
-	cp_lock(c->cp);
-	pthread_mutex_lock(&c->mutex);
-	memcpy(list, ems->vpn, ems->nb_vpn * sizeof(*list));
-	*ret_nb = ems->nb_vpn;
-	c->nb_vpn = 0;
-	c->is_vpn_lost = false;
-	pthread_mutex_unlock(&c->mutex);
-	cp_unlock(c->cp);
-	*ret = list;
-	return 0;
+	return cp->ems != NULL && i < cp->ems->nb ? cp->ems->conn[i] : NULL;
 }
 
 void ems_pull_all(struct cp *cp)

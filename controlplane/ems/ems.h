@@ -10,6 +10,7 @@
 #pragma once
 
 #include "base/cp.h"
+#include "state/state_vpn.h"
 
 /* Plugs into main.c's table; sets cp->ems and cp->on_device_pull. */
 extern const struct module ems_module;
@@ -18,7 +19,7 @@ extern const struct module ems_module;
 struct ems_vpn {
 	struct device_uid uid;
 	struct ip_addr ip;
-	char interface[36];
+	char interface[STATE_VPN_INTERFACE_MAX + 1];
 	bool is_delete;
 };
 

@@ -108,6 +108,10 @@ struct ems_conn {
 	unsigned nb_bad, nb_bad_rounds;
 	bool is_bad_lost; /* there were more: everything has to be pulled again */
 	uint64_t bad_at_ms;
+	/* ems_vpn.c: devices that EMS was told of, and what it has not notified of since */
+	struct device_uid vpn_wait[EMS_PULLS_MAX];
+	unsigned nb_vpn_wait, vpn_wait_objs;
+	uint64_t vpn_wait_ms;
 	struct state_ems_status status;
 	char tls_why[STATE_ERR_STRLEN]; /* why the last handshake's certificate was refused */
 };
@@ -150,11 +154,18 @@ int ems_verify_cert(struct ems_conn *c, int ok, X509_STORE_CTX *store);
 [[nodiscard]] int ems_pull_devices(struct ems_conn *c, const struct device_uid *uid, unsigned nb);
 /* The next pull of <obj> is a full one. */
 void ems_pull_restart(struct ems_conn *c, enum state_obj obj);
-[[nodiscard]] int ems_vpn_send(struct ems_conn *c, const struct ems_vpn *list, unsigned nb,
-			       bool is_snapshot);
 /* Have the main thread publish what was changed under the lock. */
 [[nodiscard]] int ems_publish(struct ems_conn *c);
 bool ems_is_applied(struct ems_conn *c);
+
+/* ems_vpn.c: VPN users. Changes, or all there are. */
+[[nodiscard]] int ems_vpn_send(struct ems_conn *c, const struct ems_vpn *list, unsigned nb,
+			       bool is_snapshot);
+[[nodiscard]] int ems_vpn_send_all(struct ems_conn *c);
+/* EMS notified of <objs>: what was told before is part of what is pulled now. */
+void ems_vpn_notified(struct ems_conn *c, unsigned objs);
+/* Ask for devices of which no notification came. 1: did; 0: none; negative. */
+[[nodiscard]] int ems_vpn_pull(struct ems_conn *c);
 
 /* ems_ws.c: notifications. */
 [[nodiscard]] int ems_ws_init(struct ems_conn *c);
@@ -174,8 +185,8 @@ void ems_make_due(struct ems_conn *c, enum state_obj obj, uint64_t notified_us);
 
 /* ems.c */
 void ems_wake(struct ems_conn *c); /* any thread */
-/* Every VPN user there is, for a snapshot; drops the changes that wait. free() <ret>. -ENOMEM. */
-[[nodiscard]] int ems_vpn_all(struct ems_conn *c, struct ems_vpn **ret, unsigned *ret_nb);
+/* Holder of the lock: the connectors that run, by index; NULL: no more. */
+struct ems_conn *ems_conn_at(const struct cp *cp, unsigned i);
 /* Last words of the thread. */
 void ems_finished(struct ems_conn *c);
 /* Main thread, under the lock: a batch is through. */

@@ -267,25 +267,3 @@ int ems_pull_devices(struct ems_conn *c, const struct device_uid *uid, unsigned 
 	}
 	return post(c, b);
 }
-
-int ems_vpn_send(struct ems_conn *c, const struct ems_vpn *list, unsigned nb, bool is_snapshot)
-{
-	char *body = ems_vpn_body(c->gateway_sn, c->vdom, list, nb, is_snapshot);
-	struct ems_reply r;
-	int rc;
-
-	if (body == NULL)
-		return -ENOMEM;
-	rc = ems_call_reply(c, STATE_OBJ_VPN, "", body, &r);
-	free(body);
-	if (rc < 0)
-		return rc;
-
-	const size_t nb_rejected = json_array_size(json_object_get(r.data, "rejected_uid_list"));
-
-	if (nb_rejected > 0)
-		LOG(WARN, "EMS rejected VPN users ems=%s count=%zu", c->name, nb_rejected);
-	c->status.call[STATE_OBJ_VPN].records += nb;
-	ems_reply_free(&r);
-	return 0;
-}

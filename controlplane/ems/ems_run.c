@@ -101,6 +101,7 @@ void ems_on_notification(struct ems_conn *c, const char *text, size_t len)
 	c->status.notified_real_ms = loop_real_ms();
 	if (!ems_notification_parse(text, len, &objs))
 		LOG(WARN, "notification is malformed, all is pulled ems=%s len=%zu", c->name, len);
+	ems_vpn_notified(c, objs);
 	for (unsigned i = 0; i < STATE_OBJ__COUNT; i++)
 		if ((objs & 1u << i) != 0)
 			ems_make_due(c, (enum state_obj)i, now_us);
@@ -169,22 +170,9 @@ static void obj_ok(struct ems_conn *c, enum state_obj obj)
 
 /* ---- steps: 1: did something; 0: nothing to do; negative: fatal ---- */
 
-static int send_vpn_snapshot(struct ems_conn *c)
-{
-	struct ems_vpn *list;
-	unsigned nb;
-	int rc = ems_vpn_all(c, &list, &nb);
-
-	if (rc < 0)
-		return rc;
-	rc = ems_vpn_send(c, list, nb, true);
-	free(list);
-	return rc;
-}
-
 static int pull_one(struct ems_conn *c, enum state_obj obj)
 {
-	return obj == STATE_OBJ_VPN ? send_vpn_snapshot(c) : ems_pull(c, obj);
+	return obj == STATE_OBJ_VPN ? ems_vpn_send_all(c) : ems_pull(c, obj);
 }
 
 /* One page of one due object, in an order that lets decisions see the change first. */
@@ -285,6 +273,14 @@ static int run_bad(struct ems_conn *c)
 	return is_fatal(rc) || rc == -ECANCELED ? rc : 1;
 }
 
+/* Of a VPN user nothing was notified: a failure is the regular pull's to make good. */
+static int run_vpn_pull(struct ems_conn *c)
+{
+	const int rc = ems_vpn_pull(c);
+
+	return rc >= 0 || is_fatal(rc) || rc == -ECANCELED ? rc : 1;
+}
+
 /* VPN users that came and went. What EMS did not take it is told with all others. */
 static int run_vpn(struct ems_conn *c)
 {
@@ -374,6 +370,8 @@ static int work_step(struct ems_conn *c)
 		rc = run_vpn(c);
 	if (rc == 0)
 		rc = run_due(c);
+	if (rc == 0)
+		rc = run_vpn_pull(c);
 	if (rc == 0)
 		rc = run_bad(c);
 	if (rc >= 0 && c->phase == EMS_SYNC)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-/* The connectors: their state, pulls on demand, and VPN users to tell EMS of. */
+/* The connectors: their state, and pulls on demand. */
 
 #include "config/config.h"
 #include "ems/ems.h"
@@ -8,22 +8,15 @@
 #include "rest/rest_priv.h"
 #include "state/state.h"
 
-#include <errno.h>
-#include <stdio.h>
-#include <string.h>
-
 static void get_ems(const struct rest_req *req, struct rest_res *res);
 static void get_objects(const struct rest_req *req, struct rest_res *res);
 static void post_pull(const struct rest_req *req, struct rest_res *res);
-static void post_vpn(const struct rest_req *req, struct rest_res *res);
 
 const struct rest_route rest_ems_routes[] = {
 	{REST_GET, "/api/v1/ems", get_ems, "connectors: contact, verification, calls"},
 	{REST_GET, "/api/v1/ems/*/objects", get_objects,
 	 "a connector's API objects: number, entry, schedule, statistics, cursor"},
 	{REST_POST, "/api/v1/ems/pull", post_pull, "pull every object now"},
-	{REST_POST, "/api/v1/vpn/sessions", post_vpn,
-	 "{uid, ip, interface, action: connect|disconnect}: tell EMS of a VPN user"},
 	{0},
 };
 
@@ -156,46 +149,4 @@ static void post_pull(const struct rest_req *req, struct rest_res *res)
 {
 	ems_pull_all(req->cp);
 	res->status = 202;
-}
-
-static bool parse_vpn(struct slice body, struct ems_vpn *ret)
-{
-	json_error_t err;
-	json_t *j = json_loadb((const char *)body.ptr, body.len, JSON_REJECT_DUPLICATES, &err);
-	const char *uid = NULL, *ip = NULL, *interface = NULL, *action = NULL;
-	bool is_ok = j != NULL && json_unpack(j, "{s:s,s:s,s:s,s:s!}", "uid", &uid, "ip", &ip,
-					      "interface", &interface, "action", &action) == 0;
-
-	*ret = (struct ems_vpn){0};
-	if (is_ok)
-		is_ok = device_uid_parse(uid, strlen(uid), &ret->uid) == 0 &&
-			ip_addr_parse(ip, strlen(ip), &ret->ip) == 0 &&
-			strlen(interface) < sizeof(ret->interface) &&
-			(strcmp(action, "connect") == 0 || strcmp(action, "disconnect") == 0);
-	if (is_ok) {
-		(void)snprintf(ret->interface, sizeof(ret->interface), "%s", interface);
-		ret->is_delete = strcmp(action, "disconnect") == 0;
-	}
-	json_decref(j);
-	return is_ok;
-}
-
-static void post_vpn(const struct rest_req *req, struct rest_res *res)
-{
-	struct ems_vpn vpn;
-	int rc;
-
-	if (req->body.len == 0 || !parse_vpn(req->body, &vpn)) {
-		rest_problem(res, 400,
-			     "Body: {\"uid\": 32 hex digits, \"ip\", \"interface\", \"action\": "
-			     "\"connect\" or \"disconnect\"}.");
-		return;
-	}
-	rc = ems_vpn_post(req->cp, &vpn);
-	if (rc == -ENOENT)
-		rest_problem(res, 409, "No EMS is configured.");
-	else if (rc < 0)
-		rest_problem(res, 503, "Too many VPN changes wait for EMS. Try again.");
-	else
-		res->status = 202;
 }

@@ -46,6 +46,7 @@ static void get_index(const struct rest_req *req, struct rest_res *res)
 	add_routes(list, rest_config_routes);
 	add_routes(list, rest_explain_routes);
 	add_routes(list, rest_ems_routes);
+	add_routes(list, rest_vpn_routes);
 	add_routes(list, rest_denial_routes);
 	add_routes(list, rest_tcp_routes);
 	add_routes(list, rest_conn_routes);

@@ -12,6 +12,7 @@ static const struct rest_route *const tables[] = {
 	rest_status_routes,  rest_device_routes, rest_service_routes, rest_session_routes,
 	rest_counter_routes, rest_config_routes, rest_explain_routes, rest_ems_routes,
 	rest_denial_routes,  rest_tcp_routes,    rest_conn_routes,    rest_capture_routes,
+	rest_vpn_routes,
 };
 
 void rest_problem(struct rest_res *res, int status, const char *detail)

@@ -168,6 +168,40 @@ static bool load_revoked(struct state *st, struct slice r)
 				 (uint32_t)((r.len - 1) / sizeof(struct cert_serial))) == 0;
 }
 
+static bool load_vpn(struct state *st, struct slice s)
+{
+	struct rec_vpn r;
+	struct state_vpn vpn, old;
+	bool was_held;
+
+	if (s.len < sizeof(r) || s.len - sizeof(r) > STATE_VPN_INTERFACE_MAX)
+		return false;
+	memcpy(&r, s.ptr, sizeof(r));
+	s = slice_skip(s, sizeof(r));
+	vpn = (struct state_vpn){.uid = r.uid,
+				 .ip = r.ip,
+				 .since_ms = r.since_ms,
+				 .taken = r.taken,
+				 .rejected = r.rejected};
+	if (s.len > 0)
+		memcpy(vpn.interface, s.ptr, s.len);
+	return state_vpn_is_interface(vpn.interface) &&
+	       state_vpn_connect(st, &vpn, &old, &was_held) == 0;
+}
+
+static bool load_vpn_del(struct state *st, struct slice r)
+{
+	struct device_uid uid;
+	struct ip_addr ip;
+
+	if (r.len != sizeof(uid) + sizeof(ip))
+		return false;
+	memcpy(&uid, r.ptr, sizeof(uid));
+	memcpy(&ip, r.ptr + sizeof(uid), sizeof(ip));
+	(void)state_vpn_disconnect(st, &uid, &ip);
+	return true;
+}
+
 static bool load_record(struct state *st, uint8_t type, struct slice r)
 {
 	switch (type) {
@@ -187,6 +221,10 @@ static bool load_record(struct state *st, uint8_t type, struct slice r)
 		return load_cas(st, r);
 	case REC_REVOKED:
 		return load_revoked(st, r);
+	case REC_VPN:
+		return load_vpn(st, r);
+	case REC_VPN_DEL:
+		return load_vpn_del(st, r);
 	default:
 		return false;
 	}

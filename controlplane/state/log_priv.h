@@ -43,6 +43,8 @@ enum rec {
 	REC_PIN,        /* EMS, struct state_ems_pin; empty: none */
 	REC_CAS,        /* EMS, count, each u32 length and DER */
 	REC_REVOKED,    /* EMS, serial numbers */
+	REC_VPN = 32,   /* struct rec_vpn, interface */
+	REC_VPN_DEL,    /* uid, address */
 };
 
 struct rec_tag {
@@ -65,6 +67,15 @@ struct rec_device {
 	uint64_t sysinfo_ticks, tags_ticks;
 };
 static_assert(sizeof(struct rec_device) == 56, "on disk");
+
+struct rec_vpn {
+	struct device_uid uid;
+	struct ip_addr ip;
+	uint64_t since_ms;
+	uint8_t taken, rejected;
+	uint8_t unused[6];
+};
+static_assert(sizeof(struct rec_vpn) == 48, "on disk");
 
 uint32_t log_frame_crc(struct frame_hdr h, const void *records);
 

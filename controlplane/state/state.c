@@ -47,6 +47,7 @@ void state_free(struct state *st)
 	for (uint32_t i = 0; i <= STATE_MAX_EMS; i++)
 		state_ems_fini(&st->ems[i]);
 	state_tags_fini(st);
+	state_vpns_free(st->vpns);
 	strs_fini(&st->strs);
 	free(st->gone);
 	free(st->dirty);

@@ -178,6 +178,30 @@ void log_note_revoked(struct state_log *log, uint32_t ems_id, const struct state
 	put(&log->frame, e->revoked, len);
 }
 
+void log_note_vpn(struct state_log *log, const struct state_vpn *vpn, bool is_gone)
+{
+	const struct rec_vpn r = {
+		.uid = vpn->uid,
+		.ip = vpn->ip,
+		.since_ms = vpn->since_ms,
+		.taken = vpn->taken,
+		.rejected = vpn->rejected,
+	};
+	const size_t len = strlen(vpn->interface);
+
+	if (is_gone) {
+		if (!note(log, REC_VPN_DEL, sizeof(r.uid) + sizeof(r.ip)))
+			return;
+		put(&log->frame, &r.uid, sizeof(r.uid));
+		put(&log->frame, &r.ip, sizeof(r.ip));
+		return;
+	}
+	if (!note(log, REC_VPN, sizeof(r) + len))
+		return;
+	put(&log->frame, &r, sizeof(r));
+	put(&log->frame, vpn->interface, len);
+}
+
 /* ---- committing ---- */
 
 static void become_lost(struct state_log *log, const char *why)
@@ -233,6 +257,7 @@ static uint64_t live_len(const struct state *st)
 static void copy_begin(struct state_log *log)
 {
 	const struct state *st = log->st;
+	struct state_vpn vpn;
 
 	log->is_copying = true;
 	log->copy_slot = 0;
@@ -250,6 +275,8 @@ static void copy_begin(struct state_log *log)
 		if (e->nb_revoked > 0)
 			log_note_revoked(log, i, e);
 	}
+	for (uint32_t pos = 0; state_vpn_next(st, &pos, &vpn);)
+		log_note_vpn(log, &vpn, false);
 	push_frame(log, LOG_TO_NEW);
 }
 

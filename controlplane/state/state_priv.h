@@ -6,6 +6,7 @@
 
 #include "state/state.h"
 #include "state/state_log.h"
+#include "state/state_vpn.h"
 
 #include <assert.h>
 
@@ -125,6 +126,7 @@ struct state {
 
 	struct state_ems ems[STATE_MAX_EMS + 1];
 	bool is_ca_changed, is_revoked_changed;
+	struct state_vpns *vpns; /* NULL: none yet */
 
 	/* changes for the publisher: gone and touched devices by UID, the others by slot */
 	struct state_change *gone;
@@ -173,6 +175,12 @@ void state_tag_define(struct state *st, const struct state_tag_def *def, uint8_t
 
 void state_ems_fini(struct state_ems *e);
 
+/* ---- VPN sessions ---- */
+
+void state_vpns_free(struct state_vpns *v);
+/* What EMS <ems_id> said of sessions is forgotten: another one has that id now. */
+void state_vpn_forget_ems(struct state *st, uint32_t ems_id);
+
 /* ---- noting for the log; each does nothing without one ---- */
 
 void log_note_str(struct state_log *log, uint32_t id, struct slice s);
@@ -181,6 +189,7 @@ void log_note_device(struct state_log *log, const struct state *st, const struct
 void log_note_device_del(struct state_log *log, const struct device_uid *uid);
 void log_note_cursor(struct state_log *log, uint32_t ems_id, uint32_t obj,
 		     const struct state_cursor *c);
+void log_note_vpn(struct state_log *log, const struct state_vpn *vpn, bool is_gone);
 void log_note_pin(struct state_log *log, uint32_t ems_id, const struct state_ems_pin *pin);
 void log_note_cas(struct state_log *log, uint32_t ems_id, const struct state_ems *e);
 void log_note_revoked(struct state_log *log, uint32_t ems_id, const struct state_ems *e);

@@ -6,7 +6,8 @@
  *	GET    /devices[?limit=N]      POST /devices            {uid?,hostname,ip,user,tags,cert}
  *	GET    /devices/UID            POST /devices/UID        {online,quarantined,...,hostname}
  *	DELETE /devices/UID            POST /devices/UID/tags   {add:[],remove:[]}
- *	                               POST /devices/UID/revoke, /deregister, /cert {cert}
+ *	                               POST /devices/UID/revoke, /deregister, /cert {cert},
+ *	                               /vpn-reject {reject}
  *	GET    /synth/I                POST /synth              {count,tags_per_device,seed}
  *	GET    /faults                 POST /faults             {name,count,entry}
  *	GET    /stats                  POST /notify             {topic}
@@ -241,6 +242,17 @@ static void do_deregister(struct admin_call *ac)
 	do_revoke(ac);
 }
 
+static void do_vpn_reject(struct admin_call *ac)
+{
+	if (json_is_false(json_object_get(ac->in, "reject")))
+		ac->d->flags &= ~(uint32_t)DEV_F_VPN_REJECTED;
+	else
+		ac->d->flags |= DEV_F_VPN_REJECTED;
+	ac->d->flags |= DEV_F_TOUCHED;
+	ac->sim->store.is_dirty = true;
+	reply_dev(ac);
+}
+
 static void do_delete(struct admin_call *ac)
 {
 	store_dev_revoke(&ac->sim->store, ac->d);
@@ -392,6 +404,7 @@ static const struct admin_route {
 	{"POST", "/devices/", "revoke", do_revoke},
 	{"POST", "/devices/", "deregister", do_deregister},
 	{"POST", "/devices/", "cert", do_cert},
+	{"POST", "/devices/", "vpn-reject", do_vpn_reject},
 	{"POST", "/synth", NULL, do_synth},
 	{"GET", "/synth/", NULL, do_synth_uid},
 	{"GET", "/faults", NULL, do_faults},

@@ -85,6 +85,14 @@ static void do_ca(struct sim *sim, const struct http_req *, struct answer *a)
 	buf_free(&pem);
 }
 
+static void vpn_set(struct sim *sim, struct dev *d, bool is_v6, uint32_t ip)
+{
+	store_dev_set_vpn_ip(&sim->store, d, is_v6, ip);
+	store_touch_sys(&sim->store, d);
+	if (!fault_take(&sim->faults, FAULT_VPN_SILENT, ENTRY_VPN))
+		sim->pending_topics |= TOPIC_TAGS | TOPIC_SYSINFO;
+}
+
 /* One element of uid_list: the gateway tells a device's VPN address. False: no such device. */
 static bool vpn_one(struct sim *sim, const json_t *item)
 {
@@ -98,27 +106,30 @@ static bool vpn_one(struct sim *sim, const json_t *item)
 	    ip_parse(ip_text, &ip) < 0)
 		return false;
 	d = store_find(&sim->store, uid);
-	if (d == NULL || (d->flags & DEV_F_DELETED) != 0)
+	if (d == NULL || (d->flags & (DEV_F_DELETED | DEV_F_VPN_REJECTED)) != 0)
 		return false;
-	store_dev_set_vpn_ip(&sim->store, d,
-			     json_is_true(json_object_get(item, "is_delete")) ? 0 : ip);
-	store_touch_sys(&sim->store, d);
-	sim->pending_topics |= TOPIC_TAGS | TOPIC_SYSINFO;
+	if (!json_is_true(json_object_get(item, "is_delete")))
+		vpn_set(sim, d, ip_is_v6(ip), ip);
+	else if (d->extra != NULL && d->extra->vpn_ip[ip_is_v6(ip)] == ip)
+		vpn_set(sim, d, ip_is_v6(ip), 0);
 	return true;
 }
 
-static bool list_names(const json_t *list, const struct dev *d)
+static bool list_names(const json_t *list, const struct dev *d, uint32_t ip)
 {
 	uint8_t uid[UID_LEN];
+	uint32_t item_ip;
 	json_t *item;
 	size_t i;
 
 	json_array_foreach(list, i, item)
 	{
 		const char *text = json_string_value(json_object_get(item, "uid"));
+		const char *ip_text = json_string_value(json_object_get(item, "ip"));
 
 		if (text != NULL && parse_hex(text, uid, UID_LEN) == 0 &&
-		    memcmp(uid, d->uid, UID_LEN) == 0)
+		    memcmp(uid, d->uid, UID_LEN) == 0 && ip_text != NULL &&
+		    ip_parse(ip_text, &item_ip) == 0 && item_ip == ip)
 			return true;
 	}
 	return false;
@@ -130,11 +141,9 @@ static void vpn_forget_others(struct sim *sim, const json_t *list)
 	for (size_t i = 0; i < sim->store.nb_devs; i++) {
 		struct dev *d = &sim->store.devs[i];
 
-		if (d->extra == NULL || d->extra->vpn_ip == 0 || list_names(list, d))
-			continue;
-		store_dev_set_vpn_ip(&sim->store, d, 0);
-		store_touch_sys(&sim->store, d);
-		sim->pending_topics |= TOPIC_TAGS | TOPIC_SYSINFO;
+		for (unsigned k = 0; d->extra != NULL && k < 2; k++)
+			if (d->extra->vpn_ip[k] != 0 && !list_names(list, d, d->extra->vpn_ip[k]))
+				vpn_set(sim, d, k, 0);
 	}
 }
 

@@ -28,6 +28,7 @@ int cmd_revoke(const struct cli *cli);
 int cmd_deregister(const struct cli *cli);
 int cmd_delete(const struct cli *cli);
 int cmd_cert(const struct cli *cli);
+int cmd_vpn_reject(const struct cli *cli);
 int cmd_show(const struct cli *cli);
 int cmd_list(const struct cli *cli);
 int cmd_synth(const struct cli *cli);

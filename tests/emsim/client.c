@@ -325,6 +325,14 @@ int cmd_cert(const struct cli *cli)
 			   json_pack("{s:s}", "cert", cert_kind(cli)));
 }
 
+int cmd_vpn_reject(const struct cli *cli)
+{
+	const bool is_off = cli->words.nb > 1 && strcmp(cli->words.v[1], "off") == 0;
+
+	return device_verb(cli, "POST", "/vpn-reject", "vpn-reject UID [off]",
+			   json_pack("{s:b}", "reject", !is_off));
+}
+
 int cmd_list(const struct cli *cli)
 {
 	char path[64];

@@ -34,7 +34,8 @@
 	F(EXPIRED_CERT, "expired-cert", "present an expired server certificate")                   \
 	F(WRONG_CN, "wrong-cn", "present a server certificate of another EMS")                     \
 	F(CURSOR_GONE, "cursor-gone", "retval -410 to a request that carries a cursor")            \
-	F(MISSING_FINAL, "missing-final", "is_final never true, the cursor never moves")
+	F(MISSING_FINAL, "missing-final", "is_final never true, the cursor never moves")           \
+	F(VPN_SILENT, "vpn-silent", "take VPN users and notify nobody")
 
 /*	symbol        name */
 #define ENTRY_LIST(E)                                                                              \

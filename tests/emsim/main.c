@@ -33,6 +33,8 @@ static const struct command {
 	{"delete", cmd_delete, "UID", "remove the device from EMS", "delete --dir /tmp/ems $DEV"},
 	{"cert", cmd_cert, "UID", "issue another certificate to the device",
 	 "cert --dir /tmp/ems $DEV --expired"},
+	{"vpn-reject", cmd_vpn_reject, "UID [off]", "take the device's VPN sessions no more",
+	 "vpn-reject --dir /tmp/ems $DEV"},
 	{"show", cmd_show, "UID", "show one device", "show --dir /tmp/ems $DEV --json"},
 	{"list", cmd_list, "", "list devices, newest first", "list --dir /tmp/ems --limit 20"},
 	{"synth", cmd_synth, "N", "make a fleet of N synthetic devices",

@@ -33,9 +33,11 @@ static void put_gateway(struct buf *out, const struct sysinfo *si)
 	put_str(out, ",\"gateway_route_list\":[{\"gateway_info\":{\"fgt_sn\":", si->fgt_sn);
 	buf_str(out, ",\"interface\":\"port1\",\"vdom\":\"root\"},\"route_info\":[");
 	put_route(out, si->ip, si->mac, "direct");
-	if (si->vpn_ip != NULL) {
+	for (unsigned i = 0; i < 2; i++) {
+		if (si->vpn_ip[i] == NULL)
+			continue;
 		buf_str(out, ",");
-		put_route(out, si->vpn_ip, "", "vpn");
+		put_route(out, si->vpn_ip[i], "", "vpn");
 	}
 	buf_str(out, "]}]");
 }
@@ -133,9 +135,9 @@ static void hardware_text(const struct dev *d, char out[static 56])
 static void emit_dev(const struct store *, const struct report_ids *ids, struct buf *out,
 		     const struct dev *d)
 {
-	char uid[33], time[TIME_TEXT_LEN + 1], fct_sn[24], ip[16], vpn_ip[16], mac[18], hw[56];
+	char uid[33], time[TIME_TEXT_LEN + 1], fct_sn[24], ip[IP_TEXT], vpn_ip[2][IP_TEXT];
+	char mac[18], hw[56];
 	char host[64], user[64], avatar[41], serial[41];
-	uint32_t vpn = d->extra != NULL ? d->extra->vpn_ip : 0;
 	uint8_t face[SERIAL_LEN];
 	struct sysinfo si = {
 		.uid = uid,
@@ -153,14 +155,17 @@ static void emit_dev(const struct store *, const struct report_ids *ids, struct 
 		.client_cert_sn = serial,
 		.fgt_sn = ids->gateway_sn,
 		.gateway_mac = "00-0c-29-2b-2a-76",
-		.vpn_ip = vpn != 0 ? vpn_ip : NULL,
 	};
 
 	uid_format(d->uid, uid);
 	time_format(d->sys_time, time);
 	snprintf(fct_sn, sizeof(fct_sn), "FCT8000%09u", d->idx);
 	ip_format(d->ip, ip);
-	ip_format(vpn, vpn_ip);
+	for (unsigned i = 0; d->extra != NULL && i < 2; i++) {
+		ip_format(d->extra->vpn_ip[i], vpn_ip[i]);
+		if (d->extra->vpn_ip[i] != 0)
+			si.vpn_ip[i] = vpn_ip[i];
+	}
 	dev_mac(d, mac);
 	hardware_text(d, hw);
 	dev_hostname(d, host);
@@ -294,7 +299,7 @@ static struct command *command_get(struct command **cmds, size_t *nb, const stru
 static void command_add(struct command *c, const struct store *st, const struct member *m)
 {
 	const struct dev *d = &st->devs[m->dev];
-	char ip[16], mac[18];
+	char ip[IP_TEXT], mac[18];
 
 	ip_format(m->ip, ip);
 	buf_printf(&c->ips, "%s\"%s\"", c->ips.len > 0 ? "," : "", ip);

@@ -35,7 +35,7 @@ struct sysinfo {
 	const char *client_cert_sn;
 	const char *fgt_sn;
 	const char *gateway_mac;
-	const char *vpn_ip; /* NULL: no VPN route */
+	const char *vpn_ip[2]; /* NULL: no VPN route */
 };
 
 /* Append `"UID":{...}` of one record. */

@@ -17,8 +17,13 @@ static const struct {
 	const char *name;
 	uint32_t bit;
 } flag_names[] = {
-	{"registered", DEV_F_REGISTERED},   {"online", DEV_F_ONLINE},   {"onnet", DEV_F_ONNET},
-	{"quarantined", DEV_F_QUARANTINED}, {"deleted", DEV_F_DELETED}, {"synthetic", DEV_F_SYNTH},
+	{"registered", DEV_F_REGISTERED},
+	{"online", DEV_F_ONLINE},
+	{"onnet", DEV_F_ONNET},
+	{"quarantined", DEV_F_QUARANTINED},
+	{"deleted", DEV_F_DELETED},
+	{"synthetic", DEV_F_SYNTH},
+	{"vpn_rejected", DEV_F_VPN_REJECTED},
 };
 
 enum {
@@ -62,8 +67,10 @@ void state_dev_json(const struct sim *sim, const struct dev *d, struct buf *out)
 	put(out, ",\"user\":", text);
 	ip_format(d->ip, text);
 	put(out, ",\"ip\":", text);
-	ip_format(d->extra != NULL ? d->extra->vpn_ip : 0, text);
+	ip_format(d->extra != NULL ? d->extra->vpn_ip[0] : 0, text);
 	put(out, ",\"vpn_ip\":", text);
+	ip_format(d->extra != NULL ? d->extra->vpn_ip[1] : 0, text);
+	put(out, ",\"vpn_ip6\":", text);
 	buf_hex(&hex, d->serial, SERIAL_LEN, true);
 	copy_str(serial, sizeof(serial), hex.p);
 	buf_free(&hex);
@@ -209,7 +216,9 @@ static int load_dev(struct sim *sim, const json_t *o)
 	if (ip_parse(text_of(o, "ip"), &ip) == 0)
 		store_dev_set_ip(st, d, ip);
 	if (ip_parse(text_of(o, "vpn_ip"), &ip) == 0)
-		store_dev_set_vpn_ip(st, d, ip);
+		store_dev_set_vpn_ip(st, d, false, ip);
+	if (ip_parse(text_of(o, "vpn_ip6"), &ip) == 0)
+		store_dev_set_vpn_ip(st, d, true, ip);
 	if (parse_hex(text_of(o, "client_cert_sn"), d->serial, SERIAL_LEN) < 0 ||
 	    time_parse(text_of(o, "sysinfo_update_time"), &d->sys_time) < 0 ||
 	    time_parse(text_of(o, "tag_update_time"), &d->tag_time) < 0)

@@ -281,8 +281,8 @@ static void log_addresses(struct store *st, const struct dev *d, uint32_t tag,
 			  enum member_action action)
 {
 	store_log_member(st, d, tag, d->ip, action);
-	if (d->extra != NULL)
-		store_log_member(st, d, tag, d->extra->vpn_ip, action);
+	for (unsigned i = 0; d->extra != NULL && i < 2; i++)
+		store_log_member(st, d, tag, d->extra->vpn_ip[i], action);
 }
 
 bool store_dev_tag(struct store *st, struct dev *d, uint32_t tag, bool is_add)
@@ -332,9 +332,9 @@ void store_dev_set_ip(struct store *st, struct dev *d, uint32_t ip)
 	move_ip(st, d, &d->ip, ip);
 }
 
-void store_dev_set_vpn_ip(struct store *st, struct dev *d, uint32_t ip)
+void store_dev_set_vpn_ip(struct store *st, struct dev *d, bool is_v6, uint32_t ip)
 {
-	move_ip(st, d, &store_dev_extra(d)->vpn_ip, ip);
+	move_ip(st, d, &store_dev_extra(d)->vpn_ip[is_v6], ip);
 }
 
 void store_add_revoked(struct store *st, const uint8_t serial[static SERIAL_LEN])
@@ -426,7 +426,8 @@ size_t store_member_seek(const struct store *st, const struct cursor *cur)
 bool store_member_is_live(const struct store *st, const struct member *m)
 {
 	const struct dev *d = &st->devs[m->dev];
-	bool has_ip = d->ip == m->ip || (d->extra != NULL && d->extra->vpn_ip == m->ip);
+	bool has_ip = d->ip == m->ip || (d->extra != NULL && (d->extra->vpn_ip[0] == m->ip ||
+							      d->extra->vpn_ip[1] == m->ip));
 	bool is_in = has_ip && store_tagset_has(st, d->tagset, m->tag);
 
 	return is_in == (m->action == MEMBER_ADD);

@@ -50,19 +50,20 @@ enum {
 	DEV_F_DELETED = 1u << 4,
 	DEV_F_SYNTH = 1u << 5,
 	DEV_F_TOUCHED = 1u << 6, /* must be saved: not made again by the synthetic generator */
+	DEV_F_VPN_REJECTED = 1u << 7,
 };
 
 /* What somebody said about a device; an empty string or 0 means: show the generated value. */
 struct dev_extra {
 	char hostname[64];
 	char user[64];
-	uint32_t vpn_ip; /* host byte order; told by the gateway */
+	uint32_t vpn_ip[2]; /* IPv4, IPv6; told by the gateway */
 };
 
 struct dev {
 	uint8_t uid[UID_LEN];
 	uint8_t serial[SERIAL_LEN]; /* zeros: EMS knows no certificate */
-	uint32_t ip;                /* host byte order */
+	uint32_t ip;                /* as ip_parse() */
 	uint32_t tagset;
 	uint32_t flags;
 	uint64_t sys_time;
@@ -170,7 +171,7 @@ void store_dev_untag_all(struct store *st, struct dev *d);
 
 /* Change an address and tell it to the tags' address lists: the device's own or its VPN one. */
 void store_dev_set_ip(struct store *st, struct dev *d, uint32_t ip);
-void store_dev_set_vpn_ip(struct store *st, struct dev *d, uint32_t ip);
+void store_dev_set_vpn_ip(struct store *st, struct dev *d, bool is_v6, uint32_t ip);
 
 /* The device's serial becomes zeros and is listed as revoked. */
 void store_dev_revoke(struct store *st, struct dev *d);
@@ -193,9 +194,16 @@ enum {
 void time_format(uint64_t ticks, char out[static TIME_TEXT_LEN + 1]);
 [[nodiscard]] int time_parse(const char *s, uint64_t *ret_ticks);
 
-/* Dotted IPv4 in host byte order: 0 or -EINVAL. */
+/*
+ * An address in 32 bits: IPv4 in host byte order, or below 2^24 (which is no host's, RFC 1122
+ * 3.2.1.3) the number of an IPv6 address that was parsed before; 0 is none. 0 or -EINVAL.
+ */
+enum {
+	IP_TEXT = 46
+};
 [[nodiscard]] int ip_parse(const char *s, uint32_t *ret_ip);
-void ip_format(uint32_t ip, char out[static 16]);
+void ip_format(uint32_t ip, char out[static IP_TEXT]);
+bool ip_is_v6(uint32_t ip);
 
 /* "8-4-4-4-12" text of a UUID, upper case. */
 void uuid_format(const uint8_t uuid[static 16], char out[static 37]);

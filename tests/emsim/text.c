@@ -9,6 +9,10 @@
 #include <string.h>
 #include <time.h>
 
+enum {
+	V6_MAX = 65536
+};
+
 /* <width> digits at <p>: the number, or -EINVAL. */
 static int digits(const char *p, unsigned width)
 {
@@ -58,19 +62,53 @@ int time_parse(const char *s, uint64_t *ret_ticks)
 	return 0;
 }
 
+/* Few, and kept for the process's life; what they are is ip_parse()'s affair alone. */
+static struct in6_addr *v6_addrs;
+static uint32_t nb_v6_addrs;
+
+static int v6_number(const struct in6_addr *a, uint32_t *ret_ip)
+{
+	uint32_t i = 0;
+
+	while (i < nb_v6_addrs && memcmp(&v6_addrs[i], a, sizeof(*a)) != 0)
+		i++;
+	if (i == V6_MAX)
+		return -EINVAL;
+	if (i == nb_v6_addrs) {
+		v6_addrs = xrealloc(v6_addrs, ++nb_v6_addrs, sizeof(*v6_addrs));
+		v6_addrs[i] = *a;
+	}
+	*ret_ip = i + 1;
+	return 0;
+}
+
+bool ip_is_v6(uint32_t ip)
+{
+	return ip > 0 && ip <= V6_MAX;
+}
+
 int ip_parse(const char *s, uint32_t *ret_ip)
 {
+	struct in6_addr v6;
 	struct in_addr a;
 
-	if (inet_pton(AF_INET, s, &a) != 1)
+	if (inet_pton(AF_INET6, s, &v6) == 1)
+		return v6_number(&v6, ret_ip);
+	if (inet_pton(AF_INET, s, &a) != 1 || ip_is_v6(ntohl(a.s_addr)))
 		return -EINVAL;
 	*ret_ip = ntohl(a.s_addr);
 	return 0;
 }
 
-void ip_format(uint32_t ip, char out[static 16])
+void ip_format(uint32_t ip, char out[static IP_TEXT])
 {
-	snprintf(out, 16, "%u.%u.%u.%u", ip >> 24, ip >> 16 & 255, ip >> 8 & 255, ip & 255);
+	struct in_addr a = {htonl(ip)};
+
+	out[0] = '\0';
+	if (!ip_is_v6(ip))
+		(void)inet_ntop(AF_INET, &a, out, IP_TEXT);
+	else if (ip <= nb_v6_addrs)
+		(void)inet_ntop(AF_INET6, &v6_addrs[ip - 1], out, IP_TEXT);
 }
 
 void uid_format(const uint8_t uid[static UID_LEN], char out[static 33])
