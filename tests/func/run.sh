@@ -35,10 +35,20 @@ for t in "$here"/*.sh; do
 	[[ $name == *${1:-}* ]] || continue
 	limit=$(sed -n 's/^# timeout: \([0-9]*\)$/\1/p' "$t")
 	begin=$SECONDS
-	timeout -k 10 "${limit:-120}" bash "$t" >"$log" 2>&1 </dev/null &
+	limit=${limit:-120}
+	timeout -k 10 "$limit" bash "$t" >"$log" 2>&1 </dev/null &
 	child=$!
-	wait "$child"
-	rc=$?
+	# timeout(1) waits for what cannot even be killed, as a process that hangs in the kernel.
+	while kill -0 "$child" 2>/dev/null && [ $((SECONDS - begin)) -lt $((limit + 40)) ]; do
+		sleep 0.1
+	done
+	if kill -0 "$child" 2>/dev/null; then
+		ps -eo pid,ppid,stat,etimes,wchan:24,args >>"$log"
+		rc=199
+	else
+		wait "$child"
+		rc=$?
+	fi
 	child=""
 	case $rc in
 	0) echo "ok $name ($((SECONDS - begin)) s)" ;;
