@@ -249,6 +249,22 @@ static void put_bytes(struct line *l, const struct record *r)
 	plain(l, "lanout", true, "%llu", (unsigned long long)r->client_out);
 }
 
+/*
+ * What the block page names, and `explain` takes. The field's format has no such thing: it stands
+ * behind all of the field's own, so that whoever reads those by place or by name is not disturbed.
+ */
+static void put_request_id(struct line *l, const struct record *r)
+{
+	static const uint8_t none[sizeof(r->request_id)];
+	char id[2 * sizeof(none) + 1];
+
+	if (memcmp(r->request_id, none, sizeof(none)) == 0)
+		return;
+	for (unsigned i = 0; i < sizeof(none); i++)
+		(void)snprintf(id + (size_t)2 * i, 3, "%02x", r->request_id[i]);
+	quoted(l, "requestid", id);
+}
+
 static void put_fields(struct line *l, const struct logs_traffic *t)
 {
 	const struct record *r = t->r;
@@ -277,6 +293,7 @@ static void put_fields(struct line *l, const struct logs_traffic *t)
 		plain(l, "craction", true, "13107");
 		quoted(l, "crlevel", "high");
 	}
+	put_request_id(l, r);
 }
 
 size_t logs_traffic_keyvalue(const struct logs_traffic *t, char *buf, size_t cap)
@@ -287,14 +304,9 @@ size_t logs_traffic_keyvalue(const struct logs_traffic *t, char *buf, size_t cap
 	return l.len;
 }
 
-/* JSON has room for what the field's format does not: reason code and request id. */
+/* JSON has room for what the field's format does not: the reason code. */
 static void put_extras(struct line *l, const struct record *r)
 {
-	char id[33];
-
-	for (unsigned i = 0; i < 16; i++)
-		(void)snprintf(id + 2 * i, 3, "%02x", r->request_id[i]);
-	quoted(l, "requestid", id);
 	plain(l, "code", true, "%u", r->code);
 	quoted(l, "outcome", outcome_name((enum outcome)r->outcome));
 	plain(l, "httpstatus", true, "%u", r->http_status);

@@ -163,6 +163,8 @@ void evidence_handshake(struct session *s, enum outcome why)
 		.duration_us = s->sw->now_us - s->start_us,
 		.back_interface = SNAP_NONE,
 	};
+	/* The client sees no page; the operator can still ask for this decision. */
+	request_new_id(s->sw, r->request_id);
 	fill_who(r, s);
 	fill_undecided(r, s);
 	/* Not verified: shown to the operator as what the client claimed. */

@@ -20,8 +20,7 @@ static void hex(const uint8_t *in, size_t n, char *ret)
 	}
 }
 
-/* Unguessable, so that it can be asked for by a client without naming another's. */
-static void new_request_id(struct session_worker *sw, uint8_t ret[static 16])
+void request_new_id(struct session_worker *sw, uint8_t ret[static 16])
 {
 	struct device_uid count = {0};
 	const uint64_t n = ++sw->next_request;
@@ -51,7 +50,7 @@ static void begin_exchange(struct session *s)
 		.head_len = (uint32_t)h->len,
 		.client_in = h->len,
 	};
-	new_request_id(s->sw, x->request_id);
+	request_new_id(s->sw, x->request_id);
 	h1_body_init(&x->req_body, h);
 	x->req_done = x->req_body.is_done; /* none, or one of no bytes */
 	s->nb_requests++;
@@ -171,7 +170,7 @@ void request_refuse(struct session *s, uint16_t status, enum outcome why)
 		 * The head did not parse, so there is no exchange yet: page and record need an id.
 		 */
 		s->x = (struct exchange){.start_us = s->sw->now_us};
-		new_request_id(s->sw, s->x.request_id);
+		request_new_id(s->sw, s->x.request_id);
 	}
 	/* Who sends one request that may be read in two ways is not asked for the next. */
 	if (status == 400)

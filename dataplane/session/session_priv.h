@@ -290,6 +290,8 @@ void request_connect(struct session *s);
 void request_next(struct session *s);
 /* Take <n> bytes off the front of what came from the client. */
 void request_drop_input(struct session *s, uint32_t n);
+/* A decision's id: unguessable, so that a client can ask for its own without naming another's. */
+void request_new_id(struct session_worker *sw, uint8_t ret[static 16]);
 /* The lent connection failed before any response byte: next server, or 502/504. */
 void request_retry(struct session *s, enum outcome why);
 

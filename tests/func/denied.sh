@@ -20,6 +20,10 @@ for word in Low-Risk FortiAD both ZTNA-webserver policy; do
 	refute "the page does not tell $word" grep -q -- "$word" "$DIR/body"
 done
 step "as JSON when asked for" as "$DEV" -H 'Accept: application/json' -o "$DIR/json" "$PROXY/"
+step "a denial's response names its id" as "$DEV" -D "$DIR/head" -o "$DIR/body" "$PROXY/"
+id=$(tr -d '\r' <"$DIR/head" | sed -n 's/^X-Request-Id: //p')
+step "which is the one on the page" grep -q "$id" "$DIR/body"
+step "and in the traffic log" wait_for 5 grep -q "requestid=\"$id\"" "$TRAFFIC"
 step "with code and request id" jq -e '.code == "065" and (.request_id | length) == 32' "$DIR/json"
 
 deny_line()
@@ -34,6 +38,8 @@ srccountry dstip dstport dstintf dstintfrole sessionid service proxyapptype prot
 policytype trandisp tranip tranport appcat duration vip accessproxy clientdeviceid
 clientdevicemanageable clientdeviceems clientdevicetags clientcert emsconnection msg wanin rcvdbyte
 wanout lanin sentbyte lanout fctuid crscore craction crlevel"
+# And behind them our own: the id that the page and the response named.
+want="$want requestid"
 got=$(sed 's/="[^"]*"/=/g' <<<"$line" | tr ' ' '\n' | sed 's/=.*//' | tr '\n' ' ')
 [ "$(echo $got)" = "$(echo $want)" ] || fail "fields differ: $(echo $got)"
 echo "ok: the record has the fields of the seed, in order"

@@ -167,11 +167,12 @@ static void a_line_that_does_not_fit_ends_at_a_field(void **)
 
 static void json_lines_are_json_at_any_size(void **)
 {
-	const struct record r = denied_record();
+	struct record r = denied_record();
 	struct logs_traffic t = denied(&r);
 	char line[LOGS_LINE_MAX];
 	json_t *j;
 
+	r.request_id[15] = 0xa5;
 	t.proxy = "a\"b\\c\n";
 	for (size_t cap = 64; cap < sizeof(line); cap += 41) {
 		const size_t n = logs_traffic_json(&t, line, cap);
@@ -184,7 +185,8 @@ static void json_lines_are_json_at_any_size(void **)
 	j = json_loads(line, 0, NULL);
 	assert_string_equal(json_string_value(json_object_get(j, "vip")), "a\"b\\c\n");
 	assert_int_equal(json_integer_value(json_object_get(j, "code")), 65);
-	assert_int_equal(strlen(json_string_value(json_object_get(j, "requestid"))), 32);
+	assert_string_equal(json_string_value(json_object_get(j, "requestid")),
+			    "000000000000000000000000000000a5");
 	json_decref(j);
 }
 
@@ -201,9 +203,23 @@ static void a_cut_session_is_a_denial_that_says_so(void **)
 		strstr(line, "msg=\"Session ended because it no longer matches a policy\""));
 }
 
+static void the_id_of_a_decision_stands_behind_the_fields_of_the_field(void **)
+{
+	struct record r = denied_record();
+	const struct logs_traffic t = denied(&r);
+	char without[LOGS_LINE_MAX], with[LOGS_LINE_MAX];
+	const size_t len = logs_traffic_keyvalue(&t, without, sizeof(without));
+
+	r.request_id[0] = 0x5a;
+	(void)logs_traffic_keyvalue(&t, with, sizeof(with));
+	assert_memory_equal(with, without, len);
+	assert_string_equal(with + len, " requestid=\"5a000000000000000000000000000000\"");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_id_of_a_decision_stands_behind_the_fields_of_the_field),
 		cmocka_unit_test(a_denial_has_the_fields_and_the_order_of_the_field),
 		cmocka_unit_test(an_accept_has_the_fields_and_the_order_of_the_field),
 		cmocka_unit_test(quotes_and_control_bytes_do_not_end_a_value),
