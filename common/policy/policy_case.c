@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include "common/policy/policy_case.h"
+
+#include <stddef.h>
+#include <string.h>
+
+static const void *at(const struct snap_config *config, struct snap_arr a)
+{
+	return (const uint8_t *)config + a.off;
+}
+
+static void put_device(struct policy_world *w, const struct policy_case *c)
+{
+	const uint64_t hash = snap_device_hash(w->hdr.hash_seed, &c->facts.uid);
+
+	w->page.count = c->has_device ? 1 : 0;
+	w->page.fp[0] = (uint8_t)hash;
+	w->page.dev[0] = c->device;
+	w->page.dev[0].uid = c->facts.uid;
+	w->page.dev[0].posture = c->has_tags ? 0 : SNAP_NONE;
+}
+
+static void put_verdicts(struct policy_world *w, const struct snap_config *config)
+{
+	const struct snap_expr *e = at(config, config->exprs);
+
+	for (uint32_t i = 0; i < config->exprs.count && i < SNAP_MAX_EXPRS; i++) {
+		if (policy_expr_eval(config, &e[i], w->tags, POLICY_TAG_WORDS) == POLICY_TRUE)
+			w->verdicts[i / 64] |= 1ull << (i % 64);
+	}
+}
+
+void policy_case_decide(struct policy_world *w, const struct snap_config *config,
+			const struct policy_case *c, struct policy_verdict *ret,
+			struct policy_trace *trace)
+{
+	*w = (struct policy_world){};
+	w->dir[0] = offsetof(struct policy_world, page);
+	w->root.postures =
+		(struct snap_ref){offsetof(struct policy_world, tags), 1, sizeof(w->tags)};
+	w->root.verdicts =
+		(struct snap_ref){offsetof(struct policy_world, verdicts), 1, sizeof(w->verdicts)};
+	w->root.revoked = (struct snap_ref){offsetof(struct policy_world, revoked),
+					    c->is_revoked ? 1 : 0, sizeof(w->revoked)};
+	w->revoked.serial = c->facts.serial;
+	w->revoked.ems = c->facts.ems;
+	memcpy(w->tags, c->tags, sizeof(w->tags));
+	put_device(w, c);
+	put_verdicts(w, config);
+
+	const struct snap_view v = {
+		.base = (const uint8_t *)w,
+		.len = sizeof(*w),
+		.root = &w->root,
+		.device_dir = w->dir,
+		.config = config,
+	};
+
+	policy_decide(&v, &c->facts, &c->now, ret, trace);
+}
+
+bool policy_case_is_fresh(const struct snap_config *config, const struct policy_case *c)
+{
+	const struct snap_view v = {.config = config};
+
+	return c->has_device && policy_is_fresh(&v, c->device.ems, &c->now, 0);
+}
+
+bool policy_case_has_cert(const struct snap_config *config, const struct policy_case *c)
+{
+	const struct snap_access_proxy *ap = at(config, config->proxies);
+
+	return c->facts.proxy < config->proxies.count && ap[c->facts.proxy].client_cert != 0 &&
+	       c->facts.cert == POLICY_CERT_VERIFIED;
+}
