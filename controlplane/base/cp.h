@@ -22,6 +22,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct audit;
 struct config;
 struct config_errors;
 struct ems;
@@ -85,6 +86,7 @@ struct cp {
 	struct ems *ems;
 	struct logs *logs;
 	struct rest *rest;
+	struct audit *audit; /* REST's; has a lock of its own */
 
 	/* cp.c's own; <modules> is main.c's table, ended by NULL */
 	const struct module *const *modules;

@@ -8,18 +8,15 @@
 #include "common/snap/snap.h"
 #include "config/config.h"
 #include "logs/denials.h"
+#include "logs/logfile.h"
 #include "snap/publish.h"
 #include "state/state.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
 LOG_TYPE("logs");
 
@@ -30,85 +27,18 @@ LOG_TYPE("logs");
 
 struct logs {
 	struct cp *cp;
-	int fd; /* -1: no file now */
-	char path[PATH_MAX];
-	uint64_t size;
-	struct logs_counts counts;
+	struct logfile file;
+	uint64_t nb_written;
 	struct loop_timer flush;
 	struct denials *denials;
-	uint64_t last_error_ms;
 	size_t len;
 	char buf[BUFFER];
 };
 
-static void open_file(struct logs *lg)
-{
-	struct stat st;
-
-	lg->fd = open(lg->path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
-	if (lg->fd < 0) {
-		LOG(ERR, "traffic log cannot be opened path=%s error=\"%s\"", lg->path,
-		    strerror(errno));
-		return;
-	}
-	lg->size = fstat(lg->fd, &st) == 0 ? (uint64_t)st.st_size : 0;
-}
-
-/* traffic.log -> traffic.log.1 -> ... -> traffic.log.<keep> -> gone. */
-static void rotate(struct logs *lg)
-{
-	const unsigned keep = lg->cp->config->log.keep;
-
-	close(lg->fd);
-	for (unsigned i = keep; i > 0; i--) {
-		char from[PATH_MAX + 12], to[PATH_MAX + 12];
-
-		(void)snprintf(to, sizeof(to), "%s.%u", lg->path, i);
-		if (i == 1)
-			(void)snprintf(from, sizeof(from), "%s", lg->path);
-		else
-			(void)snprintf(from, sizeof(from), "%s.%u", lg->path, i - 1);
-		(void)rename(from, to);
-	}
-	if (keep == 0)
-		(void)unlink(lg->path);
-	lg->counts.rotated++;
-	open_file(lg);
-}
-
-static void write_failed(struct logs *lg, int err)
-{
-	const uint64_t now = loop_now_ms();
-
-	lg->counts.failed++;
-	if (lg->last_error_ms != 0 && now < lg->last_error_ms + 60000)
-		return;
-	lg->last_error_ms = now;
-	LOG(ERR, "traffic log cannot be written path=%s error=\"%s\"", lg->path, strerror(err));
-}
-
 static void flush(struct logs *lg)
 {
-	size_t done = 0;
-
-	if (lg->fd < 0 && lg->path[0] != '\0')
-		open_file(lg);
-	while (lg->fd >= 0 && done < lg->len) {
-		const ssize_t n = write(lg->fd, lg->buf + done, lg->len - done);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0) {
-			write_failed(lg, errno);
-			break;
-		}
-		done += (size_t)n;
-	}
-	lg->size += done;
+	(void)logfile_write(&lg->file, lg->buf, lg->len);
 	lg->len = 0;
-	if (lg->fd >= 0 && lg->cp->config->log.max_size != 0 &&
-	    lg->size >= lg->cp->config->log.max_size)
-		rotate(lg);
 }
 
 static void on_flush(void *user)
@@ -239,7 +169,7 @@ static void log_health(const struct record *r)
 static void on_record(struct cp *cp, const struct record *r)
 {
 	struct logs *lg = cp->logs;
-	const bool is_logged = (r->flags & RECORD_F_LOG) && lg->path[0] != '\0';
+	const bool is_logged = (r->flags & RECORD_F_LOG) && lg->file.path[0] != '\0';
 	struct names n = {0};
 
 	if (r->kind == RECORD_HEALTH)
@@ -272,14 +202,19 @@ static void on_record(struct cp *cp, const struct record *r)
 			   ? logs_traffic_json(&t, lg->buf + lg->len, LOGS_LINE_MAX)
 			   : logs_traffic_keyvalue(&t, lg->buf + lg->len, LOGS_LINE_MAX);
 	lg->buf[lg->len++] = '\n';
-	lg->counts.written++;
+	lg->nb_written++;
 	if (!lg->flush.is_armed)
 		loop_timer_set(cp->loop, &lg->flush, FLUSH_MS, on_flush, lg);
 }
 
 void logs_counts(const struct cp *cp, struct logs_counts *ret)
 {
-	*ret = cp->logs != NULL ? cp->logs->counts : (struct logs_counts){0};
+	*ret = (struct logs_counts){0};
+	if (cp->logs == NULL)
+		return;
+	ret->written = cp->logs->nb_written;
+	ret->failed = cp->logs->file.nb_failed;
+	ret->rotated = cp->logs->file.nb_rotated;
 }
 
 const struct denials *logs_denials(const struct cp *cp)
@@ -289,14 +224,9 @@ const struct denials *logs_denials(const struct cp *cp)
 
 static void set_path(struct logs *lg)
 {
-	const char *path = lg->cp->config->log.traffic_path;
+	const struct config_log *l = &lg->cp->config->log;
 
-	if (lg->fd >= 0)
-		close(lg->fd);
-	lg->fd = -1;
-	(void)snprintf(lg->path, sizeof(lg->path), "%s", path == NULL ? "" : path);
-	if (lg->path[0] != '\0')
-		open_file(lg);
+	logfile_open(&lg->file, "traffic log", l->traffic_path, l->max_size, l->keep);
 }
 
 static int init(struct cp *cp)
@@ -311,7 +241,6 @@ static int init(struct cp *cp)
 		return -ENOMEM;
 	}
 	cp->logs->cp = cp;
-	cp->logs->fd = -1;
 	cp->on_record = on_record;
 	set_path(cp->logs);
 	return 0;
@@ -332,8 +261,7 @@ static void fini(struct cp *cp)
 		return;
 	loop_timer_cancel(cp->loop, &lg->flush);
 	flush(lg);
-	if (lg->fd >= 0)
-		close(lg->fd);
+	logfile_close(&lg->file);
 	denials_free(lg->denials);
 	free(lg);
 	cp->logs = NULL;

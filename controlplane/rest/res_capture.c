@@ -34,7 +34,7 @@ const struct rest_route rest_capture_routes[] = {
 	{REST_GET, "/api/v1/capture", get_capture,
 	 "packets as pcapng, until the end of the connection; ?interface= ?filter= ?direction= "
 	 "?snaplen= ?count= ?duration=",
-	 true},
+	 true, REST_ROLE_OPERATE},
 	{REST_DELETE, "/api/v1/capture", end_capture, "end the capture that runs", true},
 	{0},
 };

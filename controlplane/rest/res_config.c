@@ -10,12 +10,15 @@
 static void post_reload(const struct rest_req *req, struct rest_res *res);
 static void post_validate(const struct rest_req *req, struct rest_res *res);
 
-/* Both read files and compile patterns: not under the lock, which cp_reload() takes itself. */
+/*
+ * Both read files and compile patterns: not under the lock, which cp_reload() takes itself. A
+ * document names files that are then opened, so validating one is for who may change it.
+ */
 const struct rest_route rest_config_routes[] = {
 	{REST_POST, "/api/v1/reload", post_reload,
-	 "read the document anew; one with errors changes nothing", true},
+	 "read the document anew; one with errors changes nothing", true, REST_ROLE_ADMIN},
 	{REST_POST, "/api/v1/validate", post_validate,
-	 "check the document in the body, change nothing", true},
+	 "check the document in the body, change nothing", true, REST_ROLE_ADMIN},
 	{0},
 };
 

@@ -23,14 +23,11 @@ const struct rest_route rest_status_routes[] = {
 	{0},
 };
 
-static void add_routes(json_t *list, const struct rest_route *table)
+static json_t *route_json(const struct rest_route *r)
 {
-	static const char *const method[] = {"GET", "POST", "DELETE"};
-
-	for (; table->path != NULL; table++)
-		json_array_append_new(list,
-				      json_pack("{s:s,s:s,s:s}", "method", method[table->method],
-						"path", table->path, "summary", table->summary));
+	return json_pack("{s:s,s:s,s:s,s:s}", "method", rest_method_name(r->method), "path",
+			 r->path, "role", rest_role_name(rest_route_role(r)), "summary",
+			 r->summary);
 }
 
 static void get_index(const struct rest_req *req, struct rest_res *res)
@@ -38,19 +35,9 @@ static void get_index(const struct rest_req *req, struct rest_res *res)
 	json_t *list = json_array();
 
 	(void)req;
-	add_routes(list, rest_status_routes);
-	add_routes(list, rest_device_routes);
-	add_routes(list, rest_service_routes);
-	add_routes(list, rest_session_routes);
-	add_routes(list, rest_counter_routes);
-	add_routes(list, rest_config_routes);
-	add_routes(list, rest_explain_routes);
-	add_routes(list, rest_ems_routes);
-	add_routes(list, rest_vpn_routes);
-	add_routes(list, rest_denial_routes);
-	add_routes(list, rest_tcp_routes);
-	add_routes(list, rest_conn_routes);
-	add_routes(list, rest_capture_routes);
+	for (const struct rest_route *const *t = rest_tables; *t != NULL; t++)
+		for (const struct rest_route *r = *t; r->path != NULL; r++)
+			json_array_append_new(list, route_json(r));
 	res->json = json_pack("{s:o}", "routes", list);
 }
 

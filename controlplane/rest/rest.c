@@ -10,6 +10,7 @@
 
 #include "common/log/log.h"
 #include "config/config.h"
+#include "rest/audit.h"
 #include "rest/rest_priv.h"
 
 #include <libwebsockets.h>
@@ -18,6 +19,7 @@
 #include <grp.h>
 #include <poll.h>
 #include <pthread.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -43,6 +45,7 @@ struct rest {
 
 /* Per connection, made and zeroed by lws. */
 struct pss {
+	struct rest_who who;
 	enum rest_method method;
 	char path[PATH_MAX_LEN];
 	char query[QUERY_MAX_LEN];
@@ -70,28 +73,38 @@ static bool is_in_group(int fd, gid_t wanted)
 	return false;
 }
 
-static bool is_allowed(const struct rest *rest, struct lws *wsi)
+/* Who is at the other end of the unix socket: whoever may use it may do everything. */
+static void find_who(const struct rest *rest, struct lws *wsi, struct rest_who *ret)
 {
 	const int fd = lws_get_socket_fd(lws_get_network_wsi(wsi));
 	socklen_t len = sizeof(struct ucred);
+	struct passwd pw, *found = NULL;
 	struct ucred who;
+	char buf[4096];
 
+	*ret = (struct rest_who){.name = "?"};
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) < 0)
-		return false;
-	return who.uid == 0 || who.uid == geteuid() ||
-	       (rest->gid != (gid_t)-1 && who.gid == rest->gid) || is_in_group(fd, rest->gid);
+		return;
+	if (getpwuid_r(who.uid, &pw, buf, sizeof(buf), &found) == 0 && found != NULL)
+		log_escape(pw.pw_name, strlen(pw.pw_name), ret->name, sizeof(ret->name));
+	(void)snprintf(ret->how, sizeof(ret->how), "uid=%u", (unsigned)who.uid);
+	(void)snprintf(ret->from, sizeof(ret->from), "pid=%d", (int)who.pid);
+	if (who.uid == 0 || who.uid == geteuid() ||
+	    (rest->gid != (gid_t)-1 && who.gid == rest->gid) || is_in_group(fd, rest->gid))
+		ret->role = REST_ROLE_ADMIN;
 }
 
 /* Between requests. <is_answered> stays: the end of a body may be told after the answer. */
 static void pss_reset(struct pss *p)
 {
 	const bool is_answered = p->is_answered;
+	const struct rest_who who = p->who;
 
 	if (p->stream != NULL)
 		p->stream->ops->close(p->stream->user);
 	free(p->body);
 	free(p->out);
-	*p = (struct pss){.is_answered = is_answered};
+	*p = (struct pss){.is_answered = is_answered, .who = who};
 }
 
 static int take_uri(struct lws *wsi, struct pss *p)
@@ -100,9 +113,9 @@ static int take_uri(struct lws *wsi, struct pss *p)
 		enum lws_token_indexes token;
 		enum rest_method method;
 	} uris[] = {
-		{WSI_TOKEN_GET_URI, REST_GET},
-		{WSI_TOKEN_POST_URI, REST_POST},
-		{WSI_TOKEN_DELETE_URI, REST_DELETE},
+		{WSI_TOKEN_GET_URI, REST_GET},       {WSI_TOKEN_POST_URI, REST_POST},
+		{WSI_TOKEN_DELETE_URI, REST_DELETE}, {WSI_TOKEN_PUT_URI, REST_PUT},
+		{WSI_TOKEN_PATCH_URI, REST_PATCH},
 	};
 	size_t len = 0;
 
@@ -134,17 +147,6 @@ static int take_uri(struct lws *wsi, struct pss *p)
 	return 0;
 }
 
-/* Who sees what goes into the log: streams show what no other answer does. */
-static void log_stream(struct lws *wsi, const struct rest_stream *s)
-{
-	const int fd = lws_get_socket_fd(lws_get_network_wsi(wsi));
-	socklen_t len = sizeof(struct ucred);
-	struct ucred who = {.uid = (uid_t)-1};
-
-	(void)getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len);
-	LOG(NOTICE, "%s uid=%u pid=%d", s->words, (unsigned)who.uid, (int)who.pid);
-}
-
 /* RFC 9112 7.1: each piece is a chunk, so that a client can tell the end from a cut. */
 static int start_stream(struct lws *wsi, struct pss *p, const struct rest_res *res)
 {
@@ -154,7 +156,8 @@ static int start_stream(struct lws *wsi, struct pss *p, const struct rest_res *r
 
 	p->is_answered = true;
 	p->stream = res->stream;
-	log_stream(wsi, p->stream);
+	/* Who sees what goes into the log: streams show what no other answer does. */
+	LOG(NOTICE, "%s %s %s", p->stream->words, p->who.how, p->who.from);
 	if (lws_add_http_common_headers(wsi, (unsigned)res->status, res->content_type,
 					LWS_ILLEGAL_HTTP_CONTENT_LEN, &at, end) ||
 	    lws_add_http_header_by_token(wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING,
@@ -252,6 +255,14 @@ static int start_answer(struct lws *wsi, struct pss *p, struct rest_res *res)
 
 static int run_request(struct rest *rest, struct lws *wsi, struct pss *p)
 {
+	struct rest_req req = {
+		.cp = rest->cp,
+		.who = &p->who,
+		.method = p->method,
+		.path = p->path,
+		.query = p->query,
+		.body = slice_of(p->body, p->body_len),
+	};
 	struct rest_res res;
 
 	/*
@@ -261,7 +272,7 @@ static int run_request(struct rest *rest, struct lws *wsi, struct pss *p)
 	if (p->is_answered)
 		return 0;
 	rest->nb_requests++;
-	rest_dispatch(rest->cp, p->method, p->path, p->query, slice_of(p->body, p->body_len), &res);
+	rest_dispatch(&req, &res);
 	return start_answer(wsi, p, &res);
 }
 
@@ -279,7 +290,8 @@ static int on_request(struct rest *rest, struct lws *wsi, struct pss *p)
 
 	p->is_answered = false;
 	pss_reset(p);
-	if (!is_allowed(rest, wsi)) {
+	find_who(rest, wsi, &p->who);
+	if (p->who.role == REST_ROLE_DEFAULT) {
 		rest->nb_refused++;
 		return refuse(wsi, p, 403, "This user may not use the API.");
 	}
@@ -289,8 +301,7 @@ static int on_request(struct rest *rest, struct lws *wsi, struct pss *p)
 	rc = take_uri(wsi, p);
 	if (rc != 0)
 		return refuse(wsi, p, rc, "Method or target not understood.");
-	if (p->method == REST_POST &&
-	    lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH) > 0) {
+	if (p->method != REST_GET && lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH) > 0) {
 		char len[16] = "";
 
 		lws_hdr_copy(wsi, len, sizeof(len), WSI_TOKEN_HTTP_CONTENT_LENGTH);
@@ -424,6 +435,10 @@ static int init(struct cp *cp)
 
 	if (rest == NULL)
 		return -ENOMEM;
+	if (audit_open(cp) < 0) {
+		free(rest);
+		return -ENOMEM;
+	}
 	lws_set_log_level(0, NULL);
 	rest->cp = cp;
 	rest->gid = group_of(api->group);
@@ -466,10 +481,17 @@ static void fini(struct cp *cp)
 	(void)unlink(rest->path);
 	free(rest);
 	cp->rest = NULL;
+	audit_close(cp);
+}
+
+static void reload(struct cp *cp, const struct config *)
+{
+	audit_reload(cp);
 }
 
 const struct module rest_module = {
 	.name = "rest",
 	.init = init,
+	.reload = reload,
 	.fini = fini,
 };

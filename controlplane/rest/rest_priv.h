@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * Resources: one file each, with a table of routes at its top. The router authenticates (peer
- * credentials of the unix socket, decided before any routing), finds the row, and calls its
- * handler under cp_lock, unless its row says otherwise. Handlers do bounded work and answer with
- * JSON or text.
+ * Resources: one file each, with a table of routes at its top. Who asks is known before any
+ * routing; the router finds the row, compares roles, calls the row's handler under cp_lock, unless
+ * the row says otherwise, and writes the audit log. Handlers do bounded work and answer with JSON
+ * or text.
  */
 
 #pragma once
@@ -26,16 +26,43 @@
 enum rest_method {
 	REST_GET,
 	REST_POST,
-	REST_DELETE
+	REST_DELETE,
+	REST_PUT,
+	REST_PATCH,
+	REST_METHOD__COUNT
 };
 
-/* A request as a handler sees it. */
+/* "GET"; "?" for what is none. */
+const char *rest_method_name(enum rest_method m);
+
+/* What somebody may do; each may do what those before it may. */
+enum rest_role {
+	REST_ROLE_DEFAULT, /* of a route: READ for GET, else OPERATE; of somebody: nothing */
+	REST_ROLE_READ,    /* look */
+	REST_ROLE_OPERATE, /* end sessions, pull, capture: what shows plaintext or acts */
+	REST_ROLE_ADMIN,   /* change the configuration, trust an EMS */
+};
+
+const char *rest_role_name(enum rest_role r);
+
+/* Who asks, as authenticated. Strings have no control characters. */
+struct rest_who {
+	enum rest_role role;
+	char name[80]; /* "root", a token's name, a certificate's CN */
+	char how[96];  /* "uid=0", "token:NAME", "cert:CN" */
+	char from[80]; /* "pid=4711", "192.0.2.1:50000" */
+};
+
+/* A request as a handler sees it; who calls rest_dispatch() fills in all but <arg>. */
 struct rest_req {
 	struct cp *cp;
+	const struct rest_who *who; /* NULL: nobody, and nothing will be answered but 401 */
+	enum rest_method method;
 	const char *path;  /* without query; decoded */
 	const char *arg;   /* what stood for "*" in the row's path; "" when none */
 	const char *query; /* raw, without '?' */
 	struct slice body;
+	const char *if_match, *if_none_match; /* the fields' values; NULL: not there */
 };
 
 /*
@@ -65,6 +92,7 @@ struct rest_res {
 	char *text; /* malloc()ed; used when json is NULL */
 	const char *content_type;
 	struct rest_stream *stream; /* in place of both */
+	char etag[80];              /* "": none; see rest_etag() */
 };
 
 typedef void (*rest_handler)(const struct rest_req *req, struct rest_res *res);
@@ -75,6 +103,7 @@ struct rest_route {
 	rest_handler handler;
 	const char *summary; /* for the API document */
 	bool is_unlocked;    /* the handler takes the lock itself, or needs none */
+	enum rest_role role; /* the least that it takes */
 };
 
 /* Tables end with a row whose path is NULL. */
@@ -91,10 +120,27 @@ extern const struct rest_route rest_vpn_routes[];
 extern const struct rest_route rest_tcp_routes[];
 extern const struct rest_route rest_capture_routes[];
 extern const struct rest_route rest_conn_routes[];
+extern const struct rest_route rest_audit_routes[];
 
-/* Route and run. Never leaves <res> without a status. */
-void rest_dispatch(struct cp *cp, enum rest_method method, const char *path, const char *query,
-		   struct slice body, struct rest_res *res);
+/* All of them, ended by NULL. */
+extern const struct rest_route *const rest_tables[];
+
+/* Route and run. Never leaves <res> without a status. <req->arg> is set here. */
+void rest_dispatch(struct rest_req *req, struct rest_res *res);
+/* The role that row <r> asks for, its default resolved. */
+enum rest_role rest_route_role(const struct rest_route *r);
+/*
+ * Give the answer a strong ETag (RFC 9110 8.8.3): <fmt> says what version this is, as generations
+ * do. True: the client has it already, <res> is 304 and the handler returns at once.
+ */
+[[nodiscard]] __attribute__((format(printf, 3, 4))) bool
+rest_etag(const struct rest_req *req, struct rest_res *res, const char *fmt, ...);
+/*
+ * For a change of what has the ETag that rest_etag() made of <fmt>: may it go on? False: If-Match
+ * is there and names another version, <res> is 412.
+ */
+[[nodiscard]] __attribute__((format(printf, 3, 4))) bool
+rest_if_match(const struct rest_req *req, struct rest_res *res, const char *fmt, ...);
 
 /* RFC 9457 problem document. */
 void rest_problem(struct rest_res *res, int status, const char *detail);

@@ -2,18 +2,56 @@
 
 /* From method and path to a handler, and the small tools that handlers share. */
 
+#include "rest/audit.h"
 #include "rest/rest_priv.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-static const struct rest_route *const tables[] = {
-	rest_status_routes,  rest_device_routes, rest_service_routes, rest_session_routes,
-	rest_counter_routes, rest_config_routes, rest_explain_routes, rest_ems_routes,
-	rest_denial_routes,  rest_tcp_routes,    rest_conn_routes,    rest_capture_routes,
+/* clang-format off */
+const struct rest_route *const rest_tables[] = {
+	rest_status_routes,
+	rest_device_routes,
+	rest_service_routes,
+	rest_session_routes,
+	rest_counter_routes,
+	rest_config_routes,
+	rest_explain_routes,
+	rest_ems_routes,
 	rest_vpn_routes,
+	rest_denial_routes,
+	rest_tcp_routes,
+	rest_conn_routes,
+	rest_capture_routes,
+	rest_audit_routes,
+	NULL,
 };
+/* clang-format on */
+
+const char *rest_method_name(enum rest_method m)
+{
+	static const char *const name[] = {"GET", "POST", "DELETE", "PUT", "PATCH"};
+
+	static_assert(sizeof(name) / sizeof(name[0]) == REST_METHOD__COUNT);
+	return m < REST_METHOD__COUNT ? name[m] : "?";
+}
+
+const char *rest_role_name(enum rest_role r)
+{
+	static const char *const name[] = {"none", "read", "operate", "admin"};
+
+	return r <= REST_ROLE_ADMIN ? name[r] : "?";
+}
+
+enum rest_role rest_route_role(const struct rest_route *r)
+{
+	if (r->role != REST_ROLE_DEFAULT)
+		return r->role;
+	return r->method == REST_GET ? REST_ROLE_READ : REST_ROLE_OPERATE;
+}
 
 void rest_problem(struct rest_res *res, int status, const char *detail)
 {
@@ -49,8 +87,8 @@ static const struct rest_route *find(enum rest_method method, const char *path,
 				     char ret_arg[static REST_ARG_MAX], bool *ret_is_known)
 {
 	*ret_is_known = false;
-	for (size_t t = 0; t < sizeof(tables) / sizeof(tables[0]); t++) {
-		for (const struct rest_route *r = tables[t]; r->path != NULL; r++) {
+	for (const struct rest_route *const *t = rest_tables; *t != NULL; t++) {
+		for (const struct rest_route *r = *t; r->path != NULL; r++) {
 			if (!path_matches(r->path, path, ret_arg))
 				continue;
 			*ret_is_known = true;
@@ -61,28 +99,105 @@ static const struct rest_route *find(enum rest_method method, const char *path,
 	return NULL;
 }
 
-void rest_dispatch(struct cp *cp, enum rest_method method, const char *path, const char *query,
-		   struct slice body, struct rest_res *res)
+/* What shows no more than anybody with the role READ may see leaves no trace. */
+static bool is_audited(const struct rest_req *req, const struct rest_route *r, int status)
 {
+	return req->method != REST_GET || status == 401 || status == 403 ||
+	       (r != NULL && rest_route_role(r) > REST_ROLE_READ);
+}
+
+static void run_route(const struct rest_route *r, const struct rest_req *req, struct rest_res *res)
+{
+	if (!r->is_unlocked)
+		cp_lock(req->cp);
+	r->handler(req, res);
+	if (!r->is_unlocked)
+		cp_unlock(req->cp);
+	if (res->status == 0)
+		res->status = res->json != NULL || res->text != NULL ? 200 : 204;
+}
+
+void rest_dispatch(struct rest_req *req, struct rest_res *res)
+{
+	bool is_known = false;
+	const struct rest_route *r = NULL;
 	char arg[REST_ARG_MAX];
-	struct rest_req req = {.cp = cp, .path = path, .arg = arg, .query = query, .body = body};
-	bool is_known;
-	const struct rest_route *r = find(method, path, arg, &is_known);
 
 	*res = (struct rest_res){.content_type = "application/json"};
-	if (r == NULL) {
+	if (req->who == NULL || req->who->role == REST_ROLE_DEFAULT) {
+		rest_problem(res, 401, "Say who you are.");
+	} else if ((r = find(req->method, req->path, arg, &is_known)) == NULL) {
 		rest_problem(res, is_known ? 405 : 404,
 			     is_known ? "This resource does not have that method."
 				      : "No such resource. GET /api/v1 lists them all.");
-		return;
+	} else if (req->who->role < rest_route_role(r)) {
+		rest_problem(res, 403, "Your role does not allow that.");
+		json_object_set_new(res->json, "role",
+				    json_string(rest_role_name(rest_route_role(r))));
+	} else {
+		req->arg = arg;
+		run_route(r, req, res);
 	}
-	if (!r->is_unlocked)
-		cp_lock(cp);
-	r->handler(&req, res);
-	if (!r->is_unlocked)
-		cp_unlock(cp);
-	if (res->status == 0)
-		res->status = res->json != NULL || res->text != NULL ? 200 : 204;
+	req->arg = "";
+	if (is_audited(req, r, res->status))
+		audit_request(req->cp, req->who, req->method, req->path, res->status, NULL);
+}
+
+/* <etag> in its quotes; the control plane's start is in it, since generations may begin anew. */
+__attribute__((format(printf, 4, 0))) static void
+make_etag(const struct cp *cp, char *ret, size_t cap, const char *fmt, va_list args)
+{
+	char version[48];
+
+	(void)vsnprintf(version, sizeof(version), fmt, args);
+	(void)snprintf(ret, cap, "\"%llx-%s\"", (unsigned long long)cp->started_ms, version);
+}
+
+/* RFC 9110 13.1.1: "*", or a list with <etag> among it. */
+static bool etag_listed(const char *list, const char *etag, bool is_weak_ok)
+{
+	const size_t n = strlen(etag);
+
+	while (*list != '\0') {
+		list += strspn(list, " \t,");
+		if (list[0] == '*')
+			return true;
+		if (is_weak_ok && strncmp(list, "W/", 2) == 0)
+			list += 2;
+		if (strncmp(list, etag, n) == 0 && strchr(" \t,", list[n]) != NULL)
+			return true;
+		list += strcspn(list, ",");
+	}
+	return false;
+}
+
+bool rest_etag(const struct rest_req *req, struct rest_res *res, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	make_etag(req->cp, res->etag, sizeof(res->etag), fmt, args);
+	va_end(args);
+	if (req->if_none_match == NULL || !etag_listed(req->if_none_match, res->etag, true))
+		return false;
+	res->status = 304;
+	return true;
+}
+
+bool rest_if_match(const struct rest_req *req, struct rest_res *res, const char *fmt, ...)
+{
+	char etag[sizeof(res->etag)];
+	va_list args;
+
+	if (req->if_match == NULL)
+		return true;
+	va_start(args, fmt);
+	make_etag(req->cp, etag, sizeof(etag), fmt, args);
+	va_end(args);
+	if (etag_listed(req->if_match, etag, false))
+		return true;
+	rest_problem(res, 412, "It was changed since you read it.");
+	return false;
 }
 
 static int hex_value(char c)

@@ -69,9 +69,12 @@ static void *worker_run(void *)
 
 static json_t *get(const char *path, const char *query, int want)
 {
+	static const struct rest_who admin = {.role = REST_ROLE_ADMIN};
+	struct rest_req req = {
+		.cp = &cp, .who = &admin, .method = REST_GET, .path = path, .query = query};
 	struct rest_res res;
 
-	rest_dispatch(&cp, REST_GET, path, query, (struct slice){0}, &res);
+	rest_dispatch(&req, &res);
 	assert_int_equal(res.status, want);
 	return res.json;
 }

@@ -14,9 +14,15 @@ static struct cp cp = {.shm = {.dirfd = -1, .snapshot_fd = -1}};
 
 static json_t *get(const char *query, int want)
 {
+	static const struct rest_who admin = {.role = REST_ROLE_ADMIN};
+	struct rest_req req = {.cp = &cp,
+			       .who = &admin,
+			       .method = REST_GET,
+			       .path = "/api/v1/tcp",
+			       .query = query};
 	struct rest_res res;
 
-	rest_dispatch(&cp, REST_GET, "/api/v1/tcp", query, (struct slice){0}, &res);
+	rest_dispatch(&req, &res);
 	assert_int_equal(res.status, want);
 	return res.json;
 }

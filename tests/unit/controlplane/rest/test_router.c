@@ -17,9 +17,12 @@ static struct cp cp;
 
 static int dispatch(enum rest_method method, const char *path, const char *query, json_t **ret)
 {
+	static const struct rest_who admin = {.role = REST_ROLE_ADMIN};
+	struct rest_req req = {
+		.cp = &cp, .who = &admin, .method = method, .path = path, .query = query};
 	struct rest_res res;
 
-	rest_dispatch(&cp, method, path, query, (struct slice){0}, &res);
+	rest_dispatch(&req, &res);
 	free(res.text);
 	if (ret != NULL)
 		*ret = res.json;
@@ -59,6 +62,73 @@ static void a_wrong_method_is_405(void **)
 	assert_int_equal(dispatch(REST_DELETE, "/api/v1/devices", "", NULL), 405);
 	assert_int_equal(dispatch(REST_GET, "/api/v1/reload", "", NULL), 405);
 	assert_int_equal(dispatch(REST_GET, "/api/v1/sessions/5", "", NULL), 405);
+}
+
+static void who_is_nobody_gets_401_and_a_low_role_403(void **)
+{
+	static const enum rest_role roles[] = {REST_ROLE_DEFAULT, REST_ROLE_READ, REST_ROLE_OPERATE,
+					       REST_ROLE_ADMIN};
+	struct rest_res res;
+
+	for (const struct rest_route *const *t = rest_tables; *t != NULL; t++) {
+		for (const struct rest_route *r = *t; r->path != NULL; r++) {
+			for (size_t i = 0; i < 4 && roles[i] < rest_route_role(r); i++) {
+				const struct rest_who who = {.role = roles[i]};
+				struct rest_req req = {.cp = &cp,
+						       .who = i == 0 ? NULL : &who,
+						       .method = r->method,
+						       .path = r->path,
+						       .query = ""};
+
+				rest_dispatch(&req, &res);
+				assert_int_equal(res.status,
+						 roles[i] == REST_ROLE_DEFAULT ? 401 : 403);
+				json_decref(res.json);
+			}
+		}
+	}
+}
+
+static void an_etag_is_compared_as_the_rfc_says(void **)
+{
+	static const struct {
+		const char *sent;
+		bool is_match;
+	} row[] = {
+		{"\"0-7\"", true},   {"W/\"0-7\"", true},
+		{"*", true},         {"\"x\", \"0-7\" ,\"y\"", true},
+		{"\"0-8\"", false},  {"", false},
+		{"\"0-70\"", false}, {"0-7", false},
+		{"\"0-7", false},    {"\"x\",,W/\"0-7\"", true},
+		{"\"0-7\"x", false},
+	};
+
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		const struct rest_req req = {.cp = &cp, .if_none_match = row[i].sent};
+		struct rest_res res = {0};
+
+		if (rest_etag(&req, &res, "%d", 7) != row[i].is_match)
+			fail_msg("%s", row[i].sent);
+		assert_string_equal(res.etag, "\"0-7\"");
+		assert_int_equal(res.status, row[i].is_match ? 304 : 0);
+	}
+}
+
+static void a_change_of_another_version_is_412(void **)
+{
+	struct rest_req req = {.cp = &cp};
+	struct rest_res res = {0};
+
+	assert_true(rest_if_match(&req, &res, "%d", 7));
+	req.if_match = "\"0-7\"";
+	assert_true(rest_if_match(&req, &res, "%d", 7));
+	assert_false(rest_if_match(&req, &res, "%d", 8));
+	assert_int_equal(res.status, 412);
+	json_decref(res.json);
+	/* RFC 9110 13.1.1: a weak one never matches here. */
+	req.if_match = "W/\"0-7\"";
+	assert_false(rest_if_match(&req, &res, "%d", 7));
+	json_decref(res.json);
 }
 
 static void bad_uids_are_400(void **)
@@ -171,10 +241,18 @@ static const json_t *find_documented(const json_t *paths, const char *path)
 	return NULL;
 }
 
-static void the_api_document_has_every_route_and_no_other(void **)
+/* The operation <method> of <path>, in the document's lower case. */
+static const json_t *find_operation(const json_t *paths, const char *path, const char *method)
 {
-	static const char *const key[] = {"get", "post", "delete"};
-	static const char *const name[] = {"GET", "POST", "DELETE"};
+	char key[8] = "";
+
+	for (size_t i = 0; method[i] != '\0' && i < sizeof(key) - 1; i++)
+		key[i] = (char)(method[i] | 0x20);
+	return json_object_get(find_documented(paths, path), key);
+}
+
+static void the_api_document_has_every_route_with_its_role_and_no_other(void **)
+{
 	json_t *doc = json_load_file(API_DOCS "/openapi.json", JSON_REJECT_DUPLICATES, NULL);
 	const json_t *paths = json_object_get(doc, "paths");
 	size_t i, nb_documented = 0;
@@ -187,11 +265,15 @@ static void the_api_document_has_every_route_and_no_other(void **)
 	{
 		const char *path = json_string_value(json_object_get(r, "path"));
 		const char *method = json_string_value(json_object_get(r, "method"));
-		const json_t *at = find_documented(paths, path);
+		const char *role = json_string_value(json_object_get(r, "role"));
+		const json_t *op = find_operation(paths, path, method);
+		const json_t *x_role = json_object_get(op, "x-role");
 
-		for (size_t m = 0; m < 3; m++)
-			if (strcmp(name[m], method) == 0 && json_object_get(at, key[m]) == NULL)
-				fail_msg("%s %s is not in openapi.json", method, path);
+		if (op == NULL)
+			fail_msg("%s %s is not in openapi.json", method, path);
+		if (x_role == NULL || strcmp(json_string_value(x_role), role) != 0)
+			fail_msg("%s %s needs \"x-role\": \"%s\" in openapi.json", method, path,
+				 role);
 	}
 	json_object_foreach((json_t *)paths, unused, v) nb_documented += json_object_size(v);
 	assert_int_equal(nb_documented, json_array_size(json_object_get(j, "routes")));
@@ -210,13 +292,16 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_not_there_is_404_with_a_problem_document),
 		cmocka_unit_test(a_wrong_method_is_405),
+		cmocka_unit_test(who_is_nobody_gets_401_and_a_low_role_403),
+		cmocka_unit_test(an_etag_is_compared_as_the_rfc_says),
+		cmocka_unit_test(a_change_of_another_version_is_412),
 		cmocka_unit_test(bad_uids_are_400),
 		cmocka_unit_test(denials_are_none_before_the_logs_run),
 		cmocka_unit_test(queries_are_decoded_once),
 		cmocka_unit_test(numbers_of_a_query_are_bounded),
 		cmocka_unit_test(strings_that_are_not_utf8_are_still_json),
 		cmocka_unit_test(times_are_utc),
-		cmocka_unit_test(the_api_document_has_every_route_and_no_other),
+		cmocka_unit_test(the_api_document_has_every_route_with_its_role_and_no_other),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, NULL);
