@@ -79,6 +79,42 @@ static inline uint32_t ip_addr_to_v4(const struct ip_addr *a)
 	return addr_be;
 }
 
+/* Kinds of addresses (RFC 4291 2.4). An IPv4-mapped one is none of these. */
+static inline bool ip_addr_is_multicast6(const struct ip_addr *a)
+{
+	return a->b[0] == 0xff;
+}
+
+static inline bool ip_addr_is_link_local(const struct ip_addr *a)
+{
+	return a->b[0] == 0xfe && (a->b[1] & 0xc0) == 0x80;
+}
+
+static inline bool ip_addr_is_unspecified(const struct ip_addr *a)
+{
+	static const struct ip_addr zero;
+
+	return memcmp(a->b, zero.b, sizeof(a->b)) == 0;
+}
+
+static inline bool ip_addr_is_equal(const struct ip_addr *a, const struct ip_addr *b)
+{
+	return memcmp(a->b, b->b, sizeof(a->b)) == 0;
+}
+
+/* Do the first <len> bits, counted in the mapped form, agree, and are both of one family? */
+static inline bool ip_addr_has_prefix(const struct ip_addr *a, const struct ip_addr *prefix,
+				      uint8_t len)
+{
+	const unsigned bytes = len / 8, bits = len % 8;
+	/* Without this ::/0 would hold IPv4's addresses too. */
+	const bool is_v4 = len >= 96 && ip_addr_is_v4(prefix);
+
+	if (is_v4 != ip_addr_is_v4(a) || memcmp(a->b, prefix->b, bytes) != 0)
+		return false;
+	return bits == 0 || (a->b[bytes] ^ prefix->b[bytes]) >> (8 - bits) == 0;
+}
+
 /*
  * Text forms. The parsers take exactly <len> bytes and accept nothing around them: a UID is
  * exactly 32 hex digits of either case, a serial number 1 to 40 hex digits. They return 0, or

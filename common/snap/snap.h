@@ -84,11 +84,7 @@ static inline bool snap_prefix_is_v4(const struct snap_prefix *p)
 
 static inline bool snap_prefix_has(const struct snap_prefix *p, const struct ip_addr *a)
 {
-	const unsigned bytes = p->len / 8, bits = p->len % 8;
-
-	if (memcmp(p->addr.b, a->b, bytes) != 0 || snap_prefix_is_v4(p) != ip_addr_is_v4(a))
-		return false;
-	return bits == 0 || (p->addr.b[bytes] ^ a->b[bytes]) >> (8 - bits) == 0;
+	return ip_addr_has_prefix(a, &p->addr, p->len);
 }
 
 /*

@@ -215,7 +215,7 @@ static void check_listener(struct checker *c, unsigned i)
 		     "%s is not an address of interface \"%s\"", addr, p->interface_name);
 	for (unsigned j = 0; j < i; j++)
 		if (cfg->proxies[j].port == p->port &&
-		    memcmp(&cfg->proxies[j].address, &p->address, sizeof(p->address)) == 0)
+		    ip_addr_is_equal(&cfg->proxies[j].address, &p->address))
 			FAIL(c, CONFIG_AT("access_proxies", i, ".port"),
 			     "access_proxies[%u] listens on the same address and port", j);
 	if (p->nb_gateways == 0)

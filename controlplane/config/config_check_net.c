@@ -11,25 +11,20 @@
 
 #define IP6_MTU_MIN 1280u /* RFC 8200 5 */
 
-static bool is_link_local(const struct ip_addr *a)
-{
-	return a->b[0] == 0xfe && (a->b[1] & 0xc0) == 0x80;
-}
-
 static const char *unusable6(const struct ip_addr *a)
 {
 	static const struct ip_addr unspecified, loopback = {.b = {[15] = 1}};
 
-	if (memcmp(a, &unspecified, sizeof(*a)) == 0)
+	if (ip_addr_is_equal(a, &unspecified))
 		return "unspecified (::)";
-	if (memcmp(a, &loopback, sizeof(*a)) == 0)
+	if (ip_addr_is_equal(a, &loopback))
 		return "a loopback address";
 	/* RFC 4291 2.5.5.1: what was meant is IPv4. */
 	if (memcmp(a, &unspecified, 12) == 0)
 		return "IPv4-compatible, which is deprecated";
-	if (a->b[0] == 0xff)
+	if (ip_addr_is_multicast6(a))
 		return "a multicast address";
-	if (is_link_local(a))
+	if (ip_addr_is_link_local(a))
 		return "link-local, which means nothing beyond one link";
 	return NULL;
 }
@@ -53,7 +48,7 @@ uint32_t config_check_owner(const struct config *cfg, const struct ip_addr *a)
 {
 	for (unsigned i = 0; i < cfg->nb_interfaces; i++)
 		for (unsigned j = 0; j < cfg->interfaces[i].nb_addresses; j++)
-			if (memcmp(&cfg->interfaces[i].addresses[j].addr, a, sizeof(*a)) == 0)
+			if (ip_addr_is_equal(&cfg->interfaces[i].addresses[j].addr, a))
 				return i;
 	return SNAP_NONE;
 }
@@ -91,7 +86,7 @@ static void check_address(struct checker *c, unsigned i, unsigned j)
 	const struct snap_prefix *p = &c->cfg->interfaces[i].addresses[j];
 	const char *why = config_check_unusable(&p->addr);
 
-	if (is_link_local(&p->addr))
+	if (ip_addr_is_link_local(&p->addr))
 		why = "link-local, which each interface makes for itself";
 	/* RFC 4291 2.6.1; RFC 6164: a link of two has none. */
 	else if (why == NULL && !snap_prefix_is_v4(p) && p->len < 127 && config_prefix_is_clean(p))
@@ -104,8 +99,7 @@ static void check_address(struct checker *c, unsigned i, unsigned j)
 	for (unsigned k = 0; k <= i; k++) {
 		const struct config_interface *in = &c->cfg->interfaces[k];
 		for (unsigned l = 0; l < (k == i ? j : in->nb_addresses); l++) {
-			bool is_same =
-				memcmp(&in->addresses[l].addr, &p->addr, sizeof(p->addr)) == 0;
+			bool is_same = ip_addr_is_equal(&in->addresses[l].addr, &p->addr);
 			if (!is_same && (k == i || !is_overlap(&in->addresses[l], p)))
 				continue;
 			FAIL(c, config_path("interfaces[%u].addresses[%u]", i, j),
@@ -185,9 +179,9 @@ static void check_destination(struct checker *c, unsigned i)
 
 	if (!config_prefix_is_clean(p))
 		FAIL(c, CONFIG_AT("routes", i, ".prefix"), "has bits set beyond its length");
-	else if (is_link_local(&p->addr))
+	else if (ip_addr_is_link_local(&p->addr))
 		FAIL(c, CONFIG_AT("routes", i, ".prefix"), "is link-local: no route leads there");
-	else if (p->addr.b[0] == 0xff)
+	else if (ip_addr_is_multicast6(&p->addr))
 		FAIL(c, CONFIG_AT("routes", i, ".prefix"),
 		     "is multicast, which is not routed here");
 }
@@ -224,7 +218,7 @@ static void check_route(struct checker *c, unsigned i)
 	if (snap_prefix_is_v4(&r->prefix) != ip_addr_is_v4(&r->via))
 		FAIL(c, CONFIG_AT("routes", i, ".via"), "is %s, and prefix is not",
 		     ip_addr_is_v4(&r->via) ? "IPv4" : "IPv6");
-	else if (is_link_local(&r->via))
+	else if (ip_addr_is_link_local(&r->via))
 		check_link_local_via(c, i);
 	else if (why != NULL)
 		FAIL(c, CONFIG_AT("routes", i, ".via"), "is %s", why);

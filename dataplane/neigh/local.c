@@ -95,15 +95,6 @@ void local_configure(struct local *l, const struct eth *eth, const struct ip_ifa
 	}
 }
 
-bool ip_addr_has_prefix(const struct ip_addr *a, const struct ip_addr *prefix, uint8_t len)
-{
-	const uint8_t bytes = len / 8, mask = (uint8_t)(0xff00 >> len % 8);
-
-	/* Without this ::/0 would hold IPv4's addresses too. */
-	return ip_addr_is_v4(a) == ip_addr_is_v4(prefix) && memcmp(a->b, prefix->b, bytes) == 0 &&
-	       (mask == 0 || ((a->b[bytes] ^ prefix->b[bytes]) & mask) == 0);
-}
-
 static uint32_t common_bits(const struct ip_addr *a, const struct ip_addr *b)
 {
 	for (uint32_t i = 0; i < sizeof(a->b); i++)

@@ -81,30 +81,5 @@ const struct local_addr *local_source(const struct local *l, uint8_t iface,
 /* Does a subnet of <iface> hold <addr>? */
 bool local_is_on_link(const struct local *l, uint8_t iface, const struct ip_addr *addr);
 
-/* Kinds of addresses (RFC 4291 2.4). An IPv4-mapped one is none of these. */
-static inline bool ip_addr_is_multicast6(const struct ip_addr *a)
-{
-	return a->b[0] == 0xff;
-}
-
-static inline bool ip_addr_is_link_local(const struct ip_addr *a)
-{
-	return a->b[0] == 0xfe && (a->b[1] & 0xc0) == 0x80;
-}
-
-static inline bool ip_addr_is_unspecified(const struct ip_addr *a)
-{
-	static const struct ip_addr zero;
-
-	return memcmp(a->b, zero.b, sizeof(a->b)) == 0;
-}
-
-static inline bool ip_addr_is_equal(const struct ip_addr *a, const struct ip_addr *b)
-{
-	return memcmp(a->b, b->b, sizeof(a->b)) == 0;
-}
-
-/* Do the first <len> bits of both agree, and are they of one family? */
-bool ip_addr_has_prefix(const struct ip_addr *a, const struct ip_addr *prefix, uint8_t len);
 /* The link-local address that belongs to <mac> (RFC 4291 appendix A, RFC 2464 5). */
 struct ip_addr ip_addr_link_local(const uint8_t mac[static 6]);

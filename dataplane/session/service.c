@@ -265,7 +265,7 @@ static struct listener *listener_get(struct session_worker *sw, const struct sna
 		struct listener *l = &sw->listener[i];
 
 		if (l->is_used && l->port == ap->port &&
-		    memcmp(&l->address, &ap->address, sizeof(l->address)) == 0)
+		    ip_addr_is_equal(&l->address, &ap->address))
 			return l;
 		if (!l->is_used && unused == NULL)
 			unused = l;

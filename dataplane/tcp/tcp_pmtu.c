@@ -55,7 +55,7 @@ int tcp_set_mtu(struct tcp_stack *st, const struct ip_addr *local, uint16_t mtu)
 {
 	uint32_t i = 0;
 
-	while (i < st->nb_mtus && memcmp(&st->mtus[i].addr, local, sizeof(*local)) != 0)
+	while (i < st->nb_mtus && !ip_addr_is_equal(&st->mtus[i].addr, local))
 		i++;
 	if (i == st->nb_mtus) {
 		if (mtu == st->p.mss + TCP_IP4_HDR_LEN + TCP_HDR_LEN)
@@ -79,7 +79,7 @@ uint32_t tcp_mss_of(const struct tcp_stack *st, const struct tcp_tuple *t)
 	const uint32_t hdr_len = tcp_ip_hdr_len(t) + TCP_HDR_LEN;
 
 	for (uint32_t i = 0; i < st->nb_mtus; i++) {
-		if (memcmp(&st->mtus[i].addr, &t->local, sizeof(t->local)) == 0)
+		if (ip_addr_is_equal(&st->mtus[i].addr, &t->local))
 			return st->mtus[i].mtu - hdr_len;
 	}
 	return st->p.mss + TCP_IP4_HDR_LEN + TCP_HDR_LEN - hdr_len;
@@ -101,7 +101,7 @@ static struct tcp_pmtu *find(struct tcp_stack *st, const struct ip_addr *remote)
 {
 	struct tcp_pmtu *p = slot_of(st, remote);
 
-	return p->mtu != 0 && memcmp(&p->remote, remote, sizeof(*remote)) == 0 ? p : NULL;
+	return p->mtu != 0 && ip_addr_is_equal(&p->remote, remote) ? p : NULL;
 }
 
 static bool is_held(const struct tcp_pmtu *p, uint64_t now_us)

@@ -174,8 +174,7 @@ static void drop_from(struct tcp_stack *st, const struct tcp_list *l, const stru
 
 	for (c = tcp_list_first(st, l); c != NULL; c = next) {
 		next = tcp_list_next(c, TCP_L_EVENT);
-		if (c->tuple.local_port != port ||
-		    memcmp(&c->tuple.local, addr, sizeof(*addr)) != 0)
+		if (c->tuple.local_port != port || !ip_addr_is_equal(&c->tuple.local, addr))
 			continue;
 		tcp_conn_send_rst(c);
 		tcp_conn_free(c);
@@ -194,7 +193,7 @@ int tcp_unlisten(struct tcp_stack *st, const struct ip_addr *addr, uint16_t port
 	for (uint32_t i = 0; i < st->nb_listeners; i++) {
 		struct tcp_listener *l = &st->listeners[i];
 
-		if (l->port == port && port != 0 && memcmp(&l->addr, addr, sizeof(*addr)) == 0) {
+		if (l->port == port && port != 0 && ip_addr_is_equal(&l->addr, addr)) {
 			*l = (struct tcp_listener){0};
 			drop_embryos(st, addr, port);
 			return 0;
@@ -210,7 +209,7 @@ const struct tcp_listener *tcp_listener_find(const struct tcp_stack *st, const s
 	for (uint32_t i = 0; i < st->nb_listeners; i++) {
 		const struct tcp_listener *l = &st->listeners[i];
 
-		if (l->port == port && memcmp(&l->addr, addr, sizeof(*addr)) == 0)
+		if (l->port == port && ip_addr_is_equal(&l->addr, addr))
 			return l;
 	}
 	return NULL;

@@ -44,8 +44,8 @@ static bool is_match(const struct tcp_view_filter *f, const struct tcp_tuple *t,
 		return false;
 	if (f->has_port && t->local_port != f->port && t->remote_port != f->port)
 		return false;
-	return !f->has_addr || memcmp(&t->local, &f->addr, sizeof(f->addr)) == 0 ||
-	       memcmp(&t->remote, &f->addr, sizeof(f->addr)) == 0;
+	return !f->has_addr || ip_addr_is_equal(&t->local, &f->addr) ||
+	       ip_addr_is_equal(&t->remote, &f->addr);
 }
 
 static uint32_t due_ms(const struct wheel_timer *t, uint64_t now_us)

@@ -65,7 +65,7 @@ void upstream_free(struct upstream *u)
 static bool server_is(const struct upstream_server *s, const struct upstream_key *key)
 {
 	return s->is_used && !s->is_retired && s->port == key->port && s->tls == key->tls &&
-	       memcmp(&s->address, &key->address, sizeof(s->address)) == 0 &&
+	       ip_addr_is_equal(&s->address, &key->address) &&
 	       slice_is_equal(slice_of(s->tls_name, s->tls_name_len), key->tls_name);
 }
 
@@ -78,7 +78,7 @@ static uint64_t inherited_hold_down(const struct upstream *u, const struct upstr
 		const struct upstream_server *s = &u->server[i];
 
 		if (s->port == key->port && s->down_until_us > until_us &&
-		    memcmp(&s->address, &key->address, sizeof(s->address)) == 0)
+		    ip_addr_is_equal(&s->address, &key->address))
 			until_us = s->down_until_us;
 	}
 	return until_us;

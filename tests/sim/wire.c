@@ -88,8 +88,8 @@ int wire_find(const struct wire *w, const struct pkt *p, unsigned from)
 		const struct flow *f = w->flows[i].flow;
 
 		if (f->port[from] == p->sport && f->port[!from] == p->dport &&
-		    memcmp(&f->addr[from], &p->src, sizeof(p->src)) == 0 &&
-		    memcmp(&f->addr[!from], &p->dst, sizeof(p->dst)) == 0)
+		    ip_addr_is_equal(&f->addr[from], &p->src) &&
+		    ip_addr_is_equal(&f->addr[!from], &p->dst))
 			return (int)i;
 	}
 	return -1;
