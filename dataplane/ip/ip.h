@@ -14,6 +14,7 @@
 #pragma once
 
 #include "arp/arp.h"
+#include "base/token_bucket.h"
 #include "ip/ip_reasm.h"
 #include "nd/nd.h"
 
@@ -59,12 +60,6 @@ struct ip_cached {
 	bool is_used;
 };
 
-/* So much of something per time and no more: monitoring needs little, attackers like it. */
-struct ip_bucket {
-	uint32_t tokens;
-	uint64_t at_us; /* when tokens were last added */
-};
-
 struct ip_stack {
 	struct neigh *neigh;
 	struct nd *nd;
@@ -77,8 +72,8 @@ struct ip_stack {
 	struct ip_cached cache[IP_CACHE_SLOTS];
 	uint32_t nb_too_big;
 	struct ip_icmp_error too_big[IP_TOO_BIG_MAX]; /* for ip_take_error() */
-	struct ip_bucket echo;                        /* replies to echo requests */
-	struct ip_bucket errors;                      /* ICMP errors that we send */
+	struct token_bucket echo;                     /* replies to echo requests */
+	struct token_bucket errors;                   /* ICMP errors that we send */
 	struct ip_reasm reasm;
 };
 

@@ -25,20 +25,6 @@ struct quoted_tcp {
 };
 static_assert(sizeof(struct quoted_tcp) == 8, "on the wire");
 
-bool ip_bucket_take(struct ip_bucket *b, uint32_t per_s, uint32_t burst, uint64_t now_us)
-{
-	const uint64_t tokens = (now_us - b->at_us) * per_s / 1000000;
-
-	if (tokens > 0) {
-		b->tokens = (uint32_t)RTE_MIN(b->tokens + tokens, burst);
-		b->at_us = now_us;
-	}
-	if (b->tokens == 0)
-		return false;
-	b->tokens--;
-	return true;
-}
-
 /* Where the TCP header of an IPv4 packet of ours is; 0: it has none that counts. */
 static size_t find_tcp4(const uint8_t *p, size_t len, struct ip_icmp_error *ret)
 {
@@ -188,7 +174,7 @@ void ip_error_send(struct ip_stack *ip, struct rte_mbuf *m, uint8_t type, uint8_
 
 	if (is_ip6 && !may_answer6(m))
 		return;
-	if (!ip_bucket_take(&ip->errors, ERRORS_PER_S, ERRORS_BURST, now_us)) {
+	if (!token_bucket_take(&ip->errors, ERRORS_PER_S, ERRORS_BURST, now_us)) {
 		count(ip->counters, OUTCOME_ICMP_ERROR_LIMITED);
 		return;
 	}

@@ -37,7 +37,7 @@ static enum ip_verdict reply(struct ip_stack *ip, struct rte_mbuf *m, uint16_t i
 {
 	struct ip_hdr h = *rte_pktmbuf_mtod(m, const struct ip_hdr *);
 
-	if (!ip_bucket_take(&ip->echo, IP_ECHO_PER_S, IP_ECHO_BURST, now_us))
+	if (!token_bucket_take(&ip->echo, IP_ECHO_PER_S, IP_ECHO_BURST, now_us))
 		return ip_drop(ip, m, OUTCOME_ICMP_LIMITED);
 
 	(void)rte_pktmbuf_adj(m, ihl - IP_HDR_LEN);

@@ -33,7 +33,7 @@ static enum ip_verdict reply(struct ip_stack *ip, uint8_t iface, struct rte_mbuf
 {
 	const struct ip6_header h = *rte_pktmbuf_mtod(m, const struct ip6_header *);
 
-	if (!ip_bucket_take(&ip->echo, IP_ECHO_PER_S, IP_ECHO_BURST, now_us))
+	if (!token_bucket_take(&ip->echo, IP_ECHO_PER_S, IP_ECHO_BURST, now_us))
 		return ip_drop(ip, m, OUTCOME_ICMP_LIMITED);
 	(void)rte_pktmbuf_adj(m, (uint16_t)(off - IP6_HDR_LEN));
 

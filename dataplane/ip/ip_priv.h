@@ -55,9 +55,6 @@ static inline bool ip_is_local(const struct ip_stack *ip, const struct ip_addr *
 	return local_is_ours(&ip->neigh->local, addr, iface);
 }
 
-/* <per_s> a second and at most <burst> at once. */
-bool ip_bucket_take(struct ip_bucket *b, uint32_t per_s, uint32_t burst, uint64_t now_us);
-
 /* Is <src> another interface's, or none of a host's at all? */
 bool ip_is_elsewhere(const struct ip_stack *ip, const struct ip_addr *src, uint8_t iface);
 

@@ -6,6 +6,7 @@
  * keep solicitations from us. An MLDv1 querier gets version 2 reports: what snoops reads both.
  */
 
+#include "base/xorshift.h"
 #include "nd/nd_priv.h"
 
 #include <rte_byteorder.h>
@@ -139,11 +140,8 @@ void nd_mld_query(struct nd *nd, uint8_t iface, const struct ip6_header *h, cons
 
 	const uint32_t max_ms = RTE_MIN(delay_ms((uint16_t)(icmp[4] << 8 | icmp[5])), DELAY_MAX_MS);
 
-	nd->random ^= nd->random << 13;
-	nd->random ^= nd->random >> 7;
-	nd->random ^= nd->random << 17;
 	*r = (struct nd_report){
-		.due_us = now_us + nd->random % (max_ms * 1000ull + 1),
+		.due_us = now_us + xorshift_next(&nd->random) % (max_ms * 1000ull + 1),
 		.left = 1,
 		.type = MODE_IS_EXCLUDE,
 	};

@@ -2,6 +2,7 @@
 #include "neigh/neigh.h"
 
 #include "base/count.h"
+#include "base/xorshift.h"
 
 #include <rte_mbuf.h>
 
@@ -72,15 +73,6 @@ const char *neigh_state_name(enum neigh_state s)
 	return s < NEIGH_S__COUNT ? name[s] : "unknown";
 }
 
-/* xorshift64: spreads timers, keeps no secret. */
-static uint64_t next_random(struct neigh *n)
-{
-	n->random ^= n->random << 13;
-	n->random ^= n->random >> 7;
-	n->random ^= n->random << 17;
-	return n->random;
-}
-
 static bool is_unresolved(uint8_t state)
 {
 	return state == NEIGH_S_INCOMPLETE || state == NEIGH_S_FAILED;
@@ -133,7 +125,7 @@ void neigh_init(struct neigh *n, struct eth *eth, uint64_t *counters)
 	n->eth = eth;
 	n->counters = counters;
 	n->random = 88172645463325252ull;
-	n->ask_tokens = NEIGH_ASK_BURST;
+	n->asks.tokens = NEIGH_ASK_BURST;
 	memset(n->bucket, 0xff, sizeof(n->bucket));
 	for (uint16_t i = 0; i < NEIGH_CAP; i++)
 		n->entry[i].next = i + 1u < NEIGH_CAP ? (uint16_t)(i + 1) : NEIGH_NONE;
@@ -214,20 +206,6 @@ static struct neigh_entry *make(struct neigh *n, uint8_t iface, const struct ip_
 	return e;
 }
 
-static bool take_ask_token(struct neigh *n, uint64_t now_us)
-{
-	const uint64_t tokens = (now_us - n->ask_us) * NEIGH_ASK_PER_S / 1000000;
-
-	if (tokens > 0) {
-		n->ask_tokens = (uint32_t)RTE_MIN(n->ask_tokens + tokens, NEIGH_ASK_BURST);
-		n->ask_us = now_us;
-	}
-	if (n->ask_tokens == 0)
-		return false;
-	n->ask_tokens--;
-	return true;
-}
-
 /* RFC 6583 6.3: to know of those that are there comes first, so probes are not limited. */
 static void ask(struct neigh *n, struct neigh_entry *e, uint64_t now_us)
 {
@@ -235,7 +213,8 @@ static void ask(struct neigh *n, struct neigh_entry *e, uint64_t now_us)
 
 	e->tries++;
 	e->due_us = now_us + RETRY_US;
-	if (e->state != NEIGH_S_PROBE && !take_ask_token(n, now_us)) {
+	if (e->state != NEIGH_S_PROBE &&
+	    !token_bucket_take(&n->asks, NEIGH_ASK_PER_S, NEIGH_ASK_BURST, now_us)) {
 		count(n->counters, OUTCOME_NEIGH_LIMITED);
 		return;
 	}
@@ -254,7 +233,7 @@ static void enter_reachable(struct neigh *n, struct neigh_entry *e, uint64_t now
 	set_state(n, e, NEIGH_S_REACHABLE);
 	e->tries = 0;
 	/* RFC 4861 6.3.2: so that not all are probed at the same moment. */
-	e->due_us = now_us + REACHABLE_US / 2 + next_random(n) % REACHABLE_US;
+	e->due_us = now_us + REACHABLE_US / 2 + xorshift_next(&n->random) % REACHABLE_US;
 }
 
 /* <e> has an Ethernet address now. */

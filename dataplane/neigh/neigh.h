@@ -28,6 +28,7 @@
 
 #pragma once
 
+#include "base/token_bucket.h"
 #include "neigh/local.h"
 
 #include <stdbool.h>
@@ -77,8 +78,7 @@ struct neigh {
 	void *protocol[2];
 	uint64_t tick_us; /* next neigh_tick() that does something */
 	uint64_t random;
-	uint64_t ask_us; /* when tokens were last added */
-	uint32_t ask_tokens;
+	struct token_bucket asks;
 	uint32_t nb_pending;
 	uint32_t nb_unresolved; /* INCOMPLETE and FAILED */
 	uint32_t nb_dead;
