@@ -7,14 +7,14 @@
  */
 
 #include "cli/cli.h"
+#include "cli/grammar.h"
 #include "cli/text.h"
 
+#include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static const char general_options[] = "socket=PATH timeout=SECONDS watch=SECONDS json help";
 
 void cli_complain(const char *fmt, ...)
 {
@@ -50,8 +50,8 @@ static int find_option(const char *list, const char *name, size_t len)
 /* Does any command's option of that name take a value? For words that come before we know. */
 static bool takes_value(const char *name, size_t len)
 {
-	if (find_option(general_options, name, len) >= 0)
-		return find_option(general_options, name, len) == 1;
+	if (find_option(grammar_general_options, name, len) >= 0)
+		return find_option(grammar_general_options, name, len) == 1;
 	for (const struct command *c = cli_commands; c->words != NULL; c++)
 		if (find_option(c->options, name, len) == 1)
 			return true;
@@ -141,7 +141,7 @@ static int take_option(struct cli *cli, int argc, char **argv, int *i)
 		cli_complain("--%.*s takes no value, or is unknown", (int)o.name_len, name);
 		return CLI_USAGE;
 	}
-	if (find_option(general_options, o.name, o.name_len) >= 0)
+	if (find_option(grammar_general_options, o.name, o.name_len) >= 0)
 		return take_general(cli, &o);
 	if (cli->nb_options == CLI_OPTIONS_MAX) {
 		cli_complain("too many options");
@@ -151,30 +151,85 @@ static int take_option(struct cli *cli, int argc, char **argv, int *i)
 	return CLI_OK;
 }
 
-/* As many of <word> as name a command make it; the others are its arguments. */
-static const struct command *find_command(struct cli *cli, const char **word, size_t nb,
-					  char *words, size_t cap)
+/* "en" for "enable", where an argument is one of a few words. */
+static void complete_literals(struct cli *cli, const struct command *c)
 {
-	const struct command *found = NULL;
-	size_t len = 0, nb_used = 0;
+	for (size_t i = 0; i < cli->nb_args; i++) {
+		const size_t len = strlen(cli->arg[i]);
+		const char *one = NULL;
+		char spec[64];
+		size_t n, nb = 0;
 
-	words[0] = '\0';
-	for (size_t i = 0; i < nb && len + strlen(word[i]) + 2 < cap; i++) {
-		const int n = snprintf(words + len, cap - len, "%s%s", i > 0 ? " " : "", word[i]);
+		if (len == 0 || len >= CLI_LITERAL_MAX || i >= CLI_LITERALS ||
+		    !grammar_arg(c, i, spec, sizeof(spec)) || !grammar_is_literal(spec))
+			continue;
+		for (size_t k = 0; grammar_literal(spec, k, &one, &n); k++) {
+			if (n == len && strncmp(one, cli->arg[i], len) == 0) {
+				nb = 0;
+				break;
+			}
+			if (n < CLI_LITERAL_MAX && n > len && strncmp(one, cli->arg[i], len) == 0 &&
+			    nb++ == 0)
+				(void)snprintf(cli->literal[i], CLI_LITERAL_MAX, "%.*s", (int)n,
+					       one);
+		}
+		if (nb == 1 && isalpha((unsigned char)cli->arg[i][0]))
+			cli->arg[i] = cli->literal[i];
+	}
+}
+
+static void tell_next(const char *place, const char *prefix)
+{
+	struct grammar_next n;
+	char help[160], below[GRAMMAR_PLACE_MAX + 40];
+
+	for (size_t i = 0; grammar_next(place, prefix, i, &n); i++) {
+		(void)snprintf(below, sizeof(below), "%s%s%.*s", place, place[0] != '\0' ? " " : "",
+			       (int)n.len, n.word);
+		(void)fprintf(stderr, "  %-20.*s %s\n", (int)n.len, n.word,
+			      n.command != NULL ? n.help
+						: grammar_level_help(below, help, sizeof(help)));
+	}
+}
+
+/* Misspelt, or an argument where none is taken. */
+static void tell_unknown(const struct grammar_match *m, const char **word, size_t nb)
+{
+	char typed[256];
+	size_t len = 0;
+
+	typed[0] = '\0';
+	for (size_t i = 0; i < nb && len + strlen(word[i]) + 2 < sizeof(typed); i++) {
+		const int n = snprintf(typed + len, sizeof(typed) - len, "%s%s", i > 0 ? " " : "",
+				       word[i]);
 
 		len += n > 0 ? (size_t)n : 0;
-		for (const struct command *c = cli_commands; c->words != NULL; c++)
-			if (strcmp(c->words, words) == 0) {
-				found = c;
-				nb_used = i + 1;
-			}
 	}
-	for (size_t i = nb_used; found != NULL && i < nb; i++) {
-		if (cli->nb_args == CLI_ARGS_MAX)
-			break;
+	if (cli_suggest(typed))
+		return;
+	(void)fprintf(stderr, "What there is%s%s:\n", m->nb_words > 0 ? " after " : "", m->place);
+	tell_next(m->place, "");
+}
+
+/* The words after the command's are its arguments. Tells what cannot be a command. */
+static int find_command(struct cli *cli, const char **word, size_t nb, struct grammar_match *m)
+{
+	grammar_match(word, nb, m);
+	if (m->end == GRAMMAR_AMBIGUOUS) {
+		cli_complain("\"%s\" is ambiguous%s%s; it could be:", word[m->nb_words],
+			     m->nb_words > 0 ? " after " : "", m->place);
+		tell_next(m->place, word[m->nb_words]);
+		return CLI_USAGE;
+	}
+	if (m->end == GRAMMAR_UNKNOWN) {
+		tell_unknown(m, word, nb);
+		return CLI_USAGE;
+	}
+	for (size_t i = m->nb_words; i < nb && cli->nb_args < CLI_ARGS_MAX; i++)
 		cli->arg[cli->nb_args++] = word[i];
-	}
-	return found;
+	if (m->command != NULL)
+		complete_literals(cli, m->command);
+	return CLI_OK;
 }
 
 static int check_usage(const struct cli *cli, const struct command *c)
@@ -194,14 +249,6 @@ static int check_usage(const struct cli *cli, const struct command *c)
 		return CLI_USAGE;
 	}
 	return CLI_OK;
-}
-
-static bool is_level(const char *words)
-{
-	for (const struct command *c = cli_commands; c->words != NULL; c++)
-		if (cli_begins_with(c, words, strlen(words)))
-			return true;
-	return false;
 }
 
 int cli_parse(struct cli *cli, int argc, char **argv, const struct command **ret, char *ret_words,
@@ -227,15 +274,20 @@ int cli_parse(struct cli *cli, int argc, char **argv, const struct command **ret
 			return CLI_USAGE;
 		}
 	}
-	*ret = find_command(cli, word, nb, ret_words, cap);
-	if (cli->is_help || (*ret != NULL && check_usage(cli, *ret) == CLI_OK))
-		return CLI_OK;
-	if (*ret != NULL)
-		return CLI_USAGE;
-	if (is_level(ret_words)) {
-		cli_help_level(ret_words);
+	if (nb == 0 && !cli->is_help) {
+		cli_help_level("");
 		return CLI_USAGE;
 	}
-	cli_suggest(ret_words);
+
+	struct grammar_match m;
+	int rc = find_command(cli, word, nb, &m);
+
+	(void)snprintf(ret_words, cap, "%s", m.place);
+	*ret = m.command;
+	if (rc != CLI_OK || cli->is_help)
+		return rc;
+	if (*ret != NULL)
+		return check_usage(cli, *ret);
+	cli_help_level(ret_words);
 	return CLI_USAGE;
 }

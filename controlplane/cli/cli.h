@@ -24,6 +24,8 @@ enum cli_exit {
 
 #define CLI_ARGS_MAX 64u /* a filter has many words */
 #define CLI_OPTIONS_MAX 8u
+#define CLI_LITERALS 4u /* arguments that may be shortened words */
+#define CLI_LITERAL_MAX 32u
 #define CLI_SOCKET_DEFAULT "/run/tagwarden/api.sock"
 
 struct cli_option {
@@ -39,6 +41,7 @@ struct cli {
 	size_t terminal; /* columns; 0: no terminal */
 	const char *arg[CLI_ARGS_MAX];
 	size_t nb_args;
+	char literal[CLI_LITERALS][CLI_LITERAL_MAX]; /* in full, where <arg> was shortened */
 	struct cli_option option[CLI_OPTIONS_MAX];
 	size_t nb_options;
 };
@@ -88,8 +91,8 @@ int cli_parse(struct cli *cli, int argc, char **argv, const struct command **ret
 /* Everything that begins with <words>; "": all. */
 void cli_help_level(const char *words);
 void cli_help_command(const struct command *c);
-/* "Did you mean" for words that no command begins with. */
-void cli_suggest(const char *words);
+/* "Did you mean" for words that no command begins with. False: nothing is like them. */
+bool cli_suggest(const char *words);
 /* One command per line, tab-separated: words, arguments, options, help, example. */
 void cli_dump_commands(void);
 /* Is <words> the beginning of <c>'s, at a word's end? */

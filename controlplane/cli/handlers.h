@@ -58,7 +58,16 @@ int explain(struct cli *cli);
 int document_reload(struct cli *cli);
 int document_check(struct cli *cli);
 
-/* diagnose.c */
+/* diagnose_record.c */
 int diagnose_record_list(struct cli *cli);
-int diagnose_fcnacd(struct cli *cli);
+
+/* diagnose_cache.c */
+int diagnose_fcnacd_7(struct cli *cli);
+int diagnose_fcnacd_8(struct cli *cli);
+
+/* diagnose_ems.c */
+int diagnose_fcnacd_2(struct cli *cli);
+
+/* diagnose_wad.c */
 int diagnose_query_by_uid(struct cli *cli);
+int diagnose_query_by_ipv4(struct cli *cli);

@@ -74,13 +74,17 @@ static unsigned distance(const struct command *c, const char *words)
 	while (*a != '\0' && *b != '\0') {
 		const size_t na = strcspn(a, " "), nb = strcspn(b, " ");
 		char wa[33], wb[33];
+		unsigned d;
 
 		if (na >= sizeof(wa) || nb >= sizeof(wb))
 			return 99;
 		(void)snprintf(wa, sizeof(wa), "%.*s", (int)na, a);
 		(void)snprintf(wb, sizeof(wb), "%.*s", (int)nb, b);
-		/* The start of a word is as good as the word. */
-		sum += nb > na && strncmp(wa, wb, na) == 0 ? 1 : text_distance(wa, wb);
+		/* The start of a word is as good as the word; half of it wrong is another. */
+		d = nb > na && strncmp(wa, wb, na) == 0 ? 1 : text_distance(wa, wb);
+		if (d > (na > nb ? na : nb) / 2)
+			return 99;
+		sum += d;
 		a += na;
 		a += strspn(a, " ");
 		b += nb;
@@ -92,7 +96,7 @@ static unsigned distance(const struct command *c, const char *words)
 
 #define SUGGEST_MAX 8u /* farther away is no suggestion */
 
-void cli_suggest(const char *words)
+bool cli_suggest(const char *words)
 {
 	unsigned best = SUGGEST_MAX;
 
@@ -102,14 +106,13 @@ void cli_suggest(const char *words)
 		best = d < best ? d : best;
 	}
 	cli_complain("there is no command \"%s\"", words);
-	if (best == SUGGEST_MAX) {
-		(void)fprintf(stderr, "tagwardenctl --help lists all commands.\n");
-		return;
-	}
+	if (best == SUGGEST_MAX)
+		return false;
 	(void)fprintf(stderr, "Did you mean:\n");
 	for (const struct command *c = cli_commands; c->words != NULL; c++)
 		if (distance(c, words) == best)
 			(void)fprintf(stderr, "  tagwardenctl %s %s\n", c->words, c->args);
+	return true;
 }
 
 void cli_dump_commands(void)

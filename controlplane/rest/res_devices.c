@@ -14,7 +14,7 @@ static void get_tags(const struct rest_req *req, struct rest_res *res);
 
 const struct rest_route rest_device_routes[] = {
 	{REST_GET, "/api/v1/devices", get_devices,
-	 "devices; ?limit= ?cursor= ?tag= ?uid= (prefix); follow next_cursor"},
+	 "devices; ?limit= ?cursor= ?tag= ?uid= (prefix) ?ip= ?detail=1; follow next_cursor"},
 	{REST_GET, "/api/v1/devices/*", get_device, "one device by UID, with all that EMS told"},
 	{REST_GET, "/api/v1/tags", get_tags, "tags with kind and number of devices"},
 	{0},
@@ -51,56 +51,6 @@ static json_t *brief(const struct state *st, const struct state_device *d)
 		tags_json(st, d->tagset), "tags_updated", rest_slice(d->tags_time));
 }
 
-static bool has_tag(const struct state *st, const struct state_device *d, const char *name)
-{
-	uint32_t nb;
-
-	if (d->tagset == STATE_NO_TAGSET)
-		return false;
-	const uint16_t *id = state_tagset(st, d->tagset, &nb);
-
-	for (uint32_t i = 0; i < nb; i++)
-		if (strcmp(state_tag(st, id[i])->name, name) == 0)
-			return true;
-	return false;
-}
-
-/* Work under the lock is bounded by devices looked at, not by devices found. */
-#define LOOK_MAX 20000u
-
-static void get_devices(const struct rest_req *req, struct rest_res *res)
-{
-	const struct state *st = req->cp->state;
-	const uint64_t limit = rest_query_uint(req, "limit", REST_PAGE_DEFAULT, REST_PAGE_MAX);
-	uint32_t pos = (uint32_t)rest_query_uint(req, "cursor", 0, UINT32_MAX);
-	json_t *list = json_array();
-	char tag[STATE_TAG_MAX + 8], prefix[DEVICE_UID_STRLEN + 1];
-	const bool by_tag = rest_query(req, "tag", tag, sizeof(tag));
-	const bool by_uid = rest_query(req, "uid", prefix, sizeof(prefix));
-	struct state_device d;
-	bool more = true;
-
-	if ((!by_tag && rest_has_query(req, "tag")) || (!by_uid && rest_has_query(req, "uid"))) {
-		json_decref(list);
-		rest_problem(res, 400, "tag or uid is not readable, or too long.");
-		return;
-	}
-	for (uint32_t n = 0; n < LOOK_MAX && json_array_size(list) < limit; n++) {
-		char uid[DEVICE_UID_STRLEN + 1];
-
-		more = state_device_next(st, &pos, &d);
-		if (!more)
-			break;
-		device_uid_emit(&d.uid, uid);
-		if ((by_tag && !has_tag(st, &d, tag)) ||
-		    (by_uid && strncasecmp(uid, prefix, strlen(prefix)) != 0))
-			continue;
-		json_array_append_new(list, brief(st, &d));
-	}
-	res->json = json_pack("{s:o,s:o}", "devices", list, "next_cursor",
-			      more ? json_integer(pos) : json_null());
-}
-
 static json_t *routes_json(const struct state_device *d)
 {
 	json_t *list = json_array();
@@ -118,12 +68,117 @@ static json_t *routes_json(const struct state_device *d)
 	return list;
 }
 
+/* All that EMS told of a device. */
+static json_t *detail(const struct state *st, const struct state_device *d)
+{
+	json_t *j = brief(st, d), *fields = json_array();
+
+	for (size_t f = 0; f < STATE_F__COUNT; f++)
+		json_array_append_new(
+			fields, json_pack("{s:s,s:s,s:o}", "label", state_field_label(f), "key",
+					  state_field_key(f), "value", rest_slice(d->field[f])));
+	json_object_set_new(j, "fields", fields);
+	json_object_set_new(j, "sysinfo_updated", rest_slice(d->sysinfo_time));
+	json_object_set_new(j, "routes", routes_json(d));
+	json_object_set_new(j, "ems_serial_number",
+			    rest_cstr(state_ems_status(st, d->ems_id)->serial_number));
+	json_object_set_new(j, "ems_tenant_id",
+			    rest_cstr(state_ems_status(st, d->ems_id)->tenant_id));
+	return j;
+}
+
+static bool slice_is(struct slice s, const char *text)
+{
+	return s.len == strlen(text) && memcmp(s.ptr, text, s.len) == 0;
+}
+
+static bool has_ip(const struct state_device *d, const char *ip)
+{
+	if (slice_is(d->field[STATE_F_IP], ip))
+		return true;
+	for (uint32_t i = 0; i < d->nb_routes; i++)
+		if (slice_is(d->route[i].ip, ip))
+			return true;
+	return false;
+}
+
+static bool has_tag(const struct state *st, const struct state_device *d, const char *name)
+{
+	uint32_t nb;
+
+	if (d->tagset == STATE_NO_TAGSET)
+		return false;
+	const uint16_t *id = state_tagset(st, d->tagset, &nb);
+
+	for (uint32_t i = 0; i < nb; i++)
+		if (strcmp(state_tag(st, id[i])->name, name) == 0)
+			return true;
+	return false;
+}
+
+/* Work under the lock is bounded by devices looked at, not by devices found. */
+#define LOOK_MAX 20000u
+#define DETAIL_MAX 200u /* a page's devices with all of their fields */
+
+struct device_filter {
+	bool by_tag, by_uid, by_ip;
+	char tag[STATE_TAG_MAX + 8], prefix[DEVICE_UID_STRLEN + 1], ip[64];
+};
+
+static bool read_filter(const struct rest_req *req, struct device_filter *f, struct rest_res *res)
+{
+	f->by_tag = rest_query(req, "tag", f->tag, sizeof(f->tag));
+	f->by_uid = rest_query(req, "uid", f->prefix, sizeof(f->prefix));
+	f->by_ip = rest_query(req, "ip", f->ip, sizeof(f->ip));
+	if ((f->by_tag || !rest_has_query(req, "tag")) &&
+	    (f->by_uid || !rest_has_query(req, "uid")) && (f->by_ip || !rest_has_query(req, "ip")))
+		return true;
+	rest_problem(res, 400, "tag, uid or ip is not readable, or too long.");
+	return false;
+}
+
+static bool is_wanted(const struct state *st, const struct state_device *d,
+		      const struct device_filter *f)
+{
+	char uid[DEVICE_UID_STRLEN + 1];
+
+	device_uid_emit(&d->uid, uid);
+	return (!f->by_tag || has_tag(st, d, f->tag)) &&
+	       (!f->by_uid || strncasecmp(uid, f->prefix, strlen(f->prefix)) == 0) &&
+	       (!f->by_ip || has_ip(d, f->ip));
+}
+
+static void get_devices(const struct rest_req *req, struct rest_res *res)
+{
+	const struct state *st = req->cp->state;
+	const bool has_detail = rest_query_uint(req, "detail", 0, 1) == 1;
+	const uint64_t limit = rest_query_uint(req, "limit", REST_PAGE_DEFAULT, REST_PAGE_MAX);
+	const uint64_t cap = has_detail && limit > DETAIL_MAX ? DETAIL_MAX : limit;
+	uint32_t pos = (uint32_t)rest_query_uint(req, "cursor", 0, UINT32_MAX);
+	struct device_filter f;
+	struct state_device d;
+	json_t *list;
+	bool more = true;
+
+	if (!read_filter(req, &f, res))
+		return;
+	list = json_array();
+	for (uint32_t n = 0; n < LOOK_MAX && json_array_size(list) < cap; n++) {
+		more = state_device_next(st, &pos, &d);
+		if (!more)
+			break;
+		if (is_wanted(st, &d, &f))
+			json_array_append_new(list, has_detail ? detail(st, &d) : brief(st, &d));
+	}
+	res->json = json_pack("{s:o,s:o}", "devices", list, "next_cursor",
+			      more ? json_integer(pos) : json_null());
+}
+
 static void get_device(const struct rest_req *req, struct rest_res *res)
 {
 	const struct state *st = req->cp->state;
 	struct device_uid uid;
 	struct state_device d;
-	json_t *fields;
 
 	if (device_uid_parse(req->arg, strlen(req->arg), &uid) < 0) {
 		rest_problem(res, 400, "A UID is 32 hex digits.");
@@ -133,19 +188,7 @@ static void get_device(const struct rest_req *req, struct rest_res *res)
 		rest_problem(res, 404, "EMS has not told of this device.");
 		return;
 	}
-	res->json = brief(st, &d);
-	fields = json_array();
-	for (size_t f = 0; f < STATE_F__COUNT; f++)
-		json_array_append_new(
-			fields, json_pack("{s:s,s:s,s:o}", "label", state_field_label(f), "key",
-					  state_field_key(f), "value", rest_slice(d.field[f])));
-	json_object_set_new(res->json, "fields", fields);
-	json_object_set_new(res->json, "sysinfo_updated", rest_slice(d.sysinfo_time));
-	json_object_set_new(res->json, "routes", routes_json(&d));
-	json_object_set_new(res->json, "ems_serial_number",
-			    rest_cstr(state_ems_status(st, d.ems_id)->serial_number));
-	json_object_set_new(res->json, "ems_tenant_id",
-			    rest_cstr(state_ems_status(st, d.ems_id)->tenant_id));
+	res->json = detail(st, &d);
 }
 
 static void get_tags(const struct rest_req *req, struct rest_res *res)

@@ -104,7 +104,7 @@ wait_for 10 says "synced +yes" show ems || fail "EMS is not in sync"
 
 step "status" says "^Devices +2$" show status
 step "status without a data plane says so" says "Data plane +not running" show status
-step "EMS with its calls" says "^uid_tags +[1-9]" show ems
+step "EMS with its calls" says "^ *[0-9]+  uid_tags +[1-9]" show ems
 step "devices" says "^$UID1  laptop1 .*alice .*online .*FortiAD, CLASS_Low" show devices
 step "devices by tag" says "^$UID2 " show devices --tag High
 step "no device of that tag" says "^none$" show devices --tag Nobody
@@ -172,9 +172,13 @@ step "fcnacd 2" says "^name\(id\): emstest\(1\) confirmed: yes$" diagnose test a
 step "fcnacd 5" says "Pulling" diagnose test application fcnacd 5
 step "fcnacd 7" says "^idx:[0-9]+, ttdl:2   name:Low$" diagnose test application fcnacd 7
 step "fcnacd 8" says "^IP: 192.0.2.20, vfid: 0, uid: $UID1$" diagnose test application fcnacd 8
-step "fcnacd 3" ends 2 "fcnacd takes" diagnose test application fcnacd 3
+step "fcnacd 3" ends 2 "^  5  +make all calls" diagnose test application fcnacd 3
 step "query-by uid" says "^Attr of type=0, length=83, value\(ascii\)=$UID1$" \
 	diagnose wad dev query-by uid "$UID1" $SN $TENANT
+step "query-by ipv4" says "^Attr of type=0, length=83, value\(ascii\)=$UID1$" \
+	diagnose wad dev query-by ipv4 192.0.2.20
+step "query-by an address of nobody" ends 5 "no device has" diagnose wad dev query-by ipv4 192.0.2.99
+step "one record by its address" says "^online records: 1; " diagnose endpoint record list 192.0.2.20
 step "query-by uid, tag" says "^Attr of type=3, length=58, value\(ascii\)=CLASS_Low_$SN$TENANT$" \
 	diagnose wad dev query-by uid "$UID1" $SN $TENANT
 
@@ -196,6 +200,9 @@ for c in "show devices" "show device $UID2" "show devices --json" "show device $
 done
 refute "no private key in any answer" grep -q "PRIVATE" <("$CTL" show services --json; "$CTL" show ems --json)
 
+step "words may be shortened" says "^EMS context status:$" diag test app fcn 2
+step "what is ambiguous is told" ends 2 "could be" show c
+step "a number of arguments decides" says "^$UID1 " show dev
 step "a typing error" ends 2 "tagwardenctl show devices" show devcies
 step "help on a level" says "show sessions" show --help
 step "help of a command" says "Example: tagwardenctl kill session" kill session --help
