@@ -175,6 +175,8 @@ static int pull_page(struct ems_conn *c, enum state_obj obj)
 
 	if (is_first) {
 		c->is_full[obj] = c->cursor[obj].updated_after[0] == '\0';
+		if (c->is_full[obj])
+			c->status.call[obj].full_pulls++;
 		c->notified_us[obj] = c->due_us[obj];
 		c->due_us[obj] = 0;
 	}

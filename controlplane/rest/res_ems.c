@@ -37,12 +37,12 @@ static json_t *object_json(const struct config_ems *cfg, const struct state_ems_
 	json_t *j = json_pack("{s:s,s:i,s:s,s:s,s:s,s:o}", "object", o->name, "id",
 			      (int)ems_obj_id(cfg, obj), "description", o->desc, "entry", o->entry,
 			      "method", o->method, "schedule", schedule_json(o, e));
-	json_t *stats =
-		json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:i,s:b,s:b}", "ok", (json_int_t)c->ok,
-			  "failed", (json_int_t)c->failed, "timeouts", (json_int_t)c->timeouts,
-			  "bytes", (json_int_t)c->bytes_in, "records", (json_int_t)c->records,
-			  "last_us", (json_int_t)c->last_us, "last_http", (int)c->last_http,
-			  "scheduled", c->is_scheduled, "in_flight", c->is_in_flight);
+	json_t *stats = json_pack(
+		"{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:i,s:b,s:b}", "ok", (json_int_t)c->ok, "failed",
+		(json_int_t)c->failed, "timeouts", (json_int_t)c->timeouts, "bytes",
+		(json_int_t)c->bytes_in, "records", (json_int_t)c->records, "full_pulls",
+		(json_int_t)c->full_pulls, "last_us", (json_int_t)c->last_us, "last_http",
+		(int)c->last_http, "scheduled", c->is_scheduled, "in_flight", c->is_in_flight);
 
 	(void)json_object_update(j, stats);
 	json_decref(stats);

@@ -141,6 +141,7 @@ struct state_call_stats {
 	uint64_t ok, failed, timeouts;
 	uint64_t bytes_in;
 	uint64_t records;
+	uint64_t full_pulls;               /* pulls that began without a cursor */
 	uint64_t last_ok_ms, last_fail_ms; /* CLOCK_REALTIME */
 	uint64_t next_ms;                  /* the same: when it is polled, 0 not */
 	uint64_t retry_ms;                 /* the same: no call before, 0 no back-off */

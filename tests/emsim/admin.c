@@ -11,6 +11,8 @@
  *	GET    /synth/I                POST /synth              {count,tags_per_device,seed}
  *	GET    /faults                 POST /faults             {name,count,entry}
  *	GET    /stats                  POST /notify             {topic}
+ *	GET    /churn                  POST /churn              {rate,seconds,seed,notify_ms}
+ *	GET    /digest
  */
 #include "emsim/sim.h"
 
@@ -375,6 +377,47 @@ static void do_stats(struct admin_call *ac)
 		   sim->store.nb_tags, (unsigned long long)s->admin_requests);
 }
 
+static void do_churn(struct admin_call *ac)
+{
+	struct sim *sim = ac->sim;
+	struct churn ch = {
+		.rate = number_of(ac, "rate", 0),
+		.seed = number_of(ac, "seed", SYNTH_DEFAULT_SEED),
+		.notify_ms = number_of(ac, "notify_ms", CHURN_NOTIFY_MS),
+		.total = sim->churn.total,
+	};
+
+	ch.wanted = ch.rate * number_of(ac, "seconds", 0);
+	if (churn_is_active(&sim->churn)) {
+		fail(ac, 409, "one is under way");
+		return;
+	}
+	if (churn_begin(&ch, &sim->store, sim->now_ms) < 0) {
+		fail(ac, 400, "rate is out of range, or there are no devices");
+		return;
+	}
+	sim->churn = ch;
+	buf_printf(&ac->out, "{\"changes\":%llu}", (unsigned long long)ch.wanted);
+}
+
+static void do_churn_status(struct admin_call *ac)
+{
+	const struct churn *ch = &ac->sim->churn;
+
+	buf_printf(&ac->out, "{\"active\":%s,\"wanted\":%llu,\"done\":%llu,\"late_max_ms\":%llu}",
+		   churn_is_active(ch) ? "true" : "false", (unsigned long long)ch->wanted,
+		   (unsigned long long)ch->done, (unsigned long long)ch->late_max_ms);
+}
+
+static void do_digest(struct admin_call *ac)
+{
+	uint64_t nb;
+	const uint64_t sum = churn_digest(&ac->sim->store, &nb);
+
+	buf_printf(&ac->out, "{\"devices\":%llu,\"digest\":\"%016llx\"}", (unsigned long long)nb,
+		   (unsigned long long)sum);
+}
+
 static void do_notify(struct admin_call *ac)
 {
 	const char *name = text_of(ac, "topic");
@@ -411,6 +454,9 @@ static const struct admin_route {
 	{"POST", "/faults", NULL, do_fault},
 	{"GET", "/stats", NULL, do_stats},
 	{"POST", "/notify", NULL, do_notify},
+	{"GET", "/churn", NULL, do_churn_status},
+	{"POST", "/churn", NULL, do_churn},
+	{"GET", "/digest", NULL, do_digest},
 };
 
 /* Find the device that "UID[/verb]" names; false when there is none. */

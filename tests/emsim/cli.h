@@ -8,7 +8,8 @@
 struct cli {
 	const char *dir;
 	const char *listen, *port, *serial, *tenant, *gateway_sn, *page_size, *server_name;
-	const char *name, *host, *ip, *user, *uid, *tags_per_device, *seed, *entry, *limit, *print;
+	const char *name, *host, *ip, *user, *uid, *tags_per_device, *seed, *entry, *limit, *print,
+		*rate, *seconds, *notify_ms;
 	bool is_json, is_help, is_foreground, is_verbose;
 	bool cert_flags[8]; /* by enum dev_cert_kind */
 	struct arg_list tags, authorize;
@@ -36,3 +37,5 @@ int cmd_uid(const struct cli *cli);
 int cmd_fault(const struct cli *cli);
 int cmd_stats(const struct cli *cli);
 int cmd_notify(const struct cli *cli);
+int cmd_churn(const struct cli *cli);
+int cmd_digest(const struct cli *cli);

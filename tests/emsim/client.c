@@ -486,3 +486,24 @@ int cmd_notify(const struct cli *cli)
 	return finish(cli,
 		      ask(cli, "POST", "/notify", json_pack("{s:s}", "topic", cli->words.v[0])));
 }
+
+int cmd_churn(const struct cli *cli)
+{
+	json_t *body;
+
+	if (cli->rate == NULL && cli->seconds == NULL)
+		return finish(cli, ask(cli, "GET", "/churn", NULL));
+	body = json_object();
+	if (!set_number(body, "rate", cli->rate) || !set_number(body, "seconds", cli->seconds) ||
+	    !set_number(body, "seed", cli->seed) ||
+	    !set_number(body, "notify_ms", cli->notify_ms)) {
+		json_decref(body);
+		return usage("churn [--rate N --seconds S]");
+	}
+	return finish(cli, ask(cli, "POST", "/churn", body));
+}
+
+int cmd_digest(const struct cli *cli)
+{
+	return finish(cli, ask(cli, "GET", "/digest", NULL));
+}

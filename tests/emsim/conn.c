@@ -386,7 +386,7 @@ static short wanted(const struct sim *sim, const struct conn *c)
 
 static int timeout_ms(const struct sim *sim)
 {
-	int ms = 500;
+	int ms = churn_is_active(&sim->churn) ? 2 : 500;
 
 	for (size_t i = 0; i < CONN_MAX; i++) {
 		const struct conn *c = &sim->conns[i];
@@ -394,15 +394,26 @@ static int timeout_ms(const struct sim *sim)
 		/* Told to close with nothing left to send: no event will announce it. */
 		if (c->state == CONN_CLOSING && c->out_off == c->out.len)
 			return 0;
-		if (c->state != CONN_FREE && c->drip_ms > 0)
+		if (c->state != CONN_FREE && c->drip_ms > 0 && ms > 10)
 			ms = 10;
 	}
 	return ms;
 }
 
-/* Some time after the change, so that its notification does not wait for the disk. */
+static void churn_step(struct sim *sim)
+{
+	if (churn_is_active(&sim->churn) && churn_run(&sim->churn, &sim->store, sim->now_ms))
+		sim->pending_topics |= TOPIC_SYSINFO | TOPIC_TAGS;
+}
+
+/*
+ * Some time after the change, so that its notification does not wait for the disk. A fleet that
+ * lives is saved at the end only: writing it out would take longer than its changes.
+ */
 static void save_if_due(struct sim *sim)
 {
+	if (sim->churn.total > 0)
+		return;
 	if (!sim->store.is_dirty) {
 		sim->dirty_ms = 0;
 		return;
@@ -444,6 +455,7 @@ void conn_loop(struct sim *sim)
 			on_accept(sim, sim->tls_fd, false);
 		if (pfd[2].revents != 0)
 			on_accept(sim, sim->unix_fd, true);
+		churn_step(sim);
 		ws_notify_pending(sim);
 		save_if_due(sim);
 	}

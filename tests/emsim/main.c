@@ -45,6 +45,9 @@ static const struct command {
 	{"stats", cmd_stats, "", "show what the server was asked", "stats --dir /tmp/ems"},
 	{"notify", cmd_notify, "TOPIC", "send a notification without a change",
 	 "notify --dir /tmp/ems avatar"},
+	{"churn", cmd_churn, "", "change devices at a rate; without options: how far it is",
+	 "churn --dir /tmp/ems --rate 10000 --seconds 60"},
+	{"digest", cmd_digest, "", "a number that tells two fleets apart", "digest --dir /tmp/ems"},
 };
 
 enum {
@@ -104,6 +107,10 @@ static int run(const struct command *cmd, int argc, char **argv)
 		{"self-signed", NULL, &kinds[DEV_CERT_SELF_SIGNED], NULL, "add, cert: self-signed"},
 		{"tags-per-device", &cli.tags_per_device, NULL, NULL, "synth: tags each (3)"},
 		{"seed", &cli.seed, NULL, NULL, "synth, uid: which fleet (1)"},
+		{"rate", &cli.rate, NULL, NULL, "churn: changes a second"},
+		{"seconds", &cli.seconds, NULL, NULL, "churn: for how long"},
+		{"notify-ms", &cli.notify_ms, NULL, NULL,
+		 "churn: at most one notification in this time (100)"},
 		{"entry", &cli.entry, NULL, NULL,
 		 "fault: serial_number, capabilities, ca, sysinfo, uid_tags, tags, vpn, ws, tls"},
 		{"limit", &cli.limit, NULL, NULL, "list: how many (1000)"},

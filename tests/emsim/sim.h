@@ -10,6 +10,7 @@
 
 #include "emsim/buf.h"
 #include "emsim/certs.h"
+#include "emsim/churn.h"
 #include "emsim/faults.h"
 #include "emsim/report.h"
 #include "emsim/store.h"
@@ -110,6 +111,7 @@ struct sim {
 	struct pki pki;
 	struct faults faults;
 	struct report_ids ids;
+	struct churn churn;
 	struct sim_stats stats;
 	struct synth_params batches[BATCH_MAX];
 	size_t nb_batches;

@@ -35,6 +35,7 @@ void store_fini(struct store *st)
 	free(st->index);
 	free(st->tags);
 	free(st->sets);
+	free(st->set_index);
 	free(st->sys_log.e);
 	free(st->tag_log.e);
 	free(st->members);
@@ -247,16 +248,46 @@ static int cmp_u32(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+static size_t set_slot(const struct store *st, const uint32_t *ids, uint32_t nb)
+{
+	uint64_t h = nb;
+
+	for (uint32_t i = 0; i < nb; i++)
+		h = (h ^ ids[i]) * 0x9e3779b97f4a7c15u;
+	return (size_t)(h >> 20) & (st->set_index_cap - 1);
+}
+
+static void set_index_grow(struct store *st)
+{
+	if (2 * (st->nb_sets + 1) <= st->set_index_cap)
+		return;
+	free(st->set_index);
+	st->set_index_cap = st->set_index_cap > 0 ? 2 * st->set_index_cap : 1024;
+	st->set_index = xcalloc(st->set_index_cap, sizeof(*st->set_index));
+	for (size_t n = 0; n < st->nb_sets; n++) {
+		size_t i = set_slot(st, st->sets[n].ids, st->sets[n].nb);
+
+		while (st->set_index[i] != 0)
+			i = (i + 1) & (st->set_index_cap - 1);
+		st->set_index[i] = (uint32_t)n + 1;
+	}
+}
+
 uint32_t store_tagset(struct store *st, uint32_t *ids, uint32_t nb)
 {
 	struct tagset *s;
+	size_t i;
 
 	if (nb > 1)
 		qsort(ids, nb, sizeof(*ids), cmp_u32);
-	for (size_t i = 0; i < st->nb_sets; i++)
-		if (st->sets[i].nb == nb &&
-		    (nb == 0 || memcmp(st->sets[i].ids, ids, nb * sizeof(*ids)) == 0))
-			return (uint32_t)i;
+	set_index_grow(st);
+	i = set_slot(st, ids, nb);
+	for (; st->set_index[i] != 0; i = (i + 1) & (st->set_index_cap - 1)) {
+		s = &st->sets[st->set_index[i] - 1];
+		if (s->nb == nb && (nb == 0 || memcmp(s->ids, ids, nb * sizeof(*ids)) == 0))
+			return st->set_index[i] - 1;
+	}
+	st->set_index[i] = (uint32_t)st->nb_sets + 1;
 	GROW(st->sets, st->nb_sets, st->cap_sets);
 	s = &st->sets[st->nb_sets];
 	s->nb = nb;

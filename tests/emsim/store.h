@@ -113,6 +113,8 @@ struct store {
 	size_t nb_tags, cap_tags;
 	struct tagset *sets; /* set 0 is the empty one */
 	size_t nb_sets, cap_sets;
+	uint32_t *set_index; /* open addressing by members; 0 is empty, else set + 1 */
+	size_t set_index_cap;
 	struct change_log sys_log, tag_log;
 	struct member *members;
 	size_t nb_members, cap_members;
