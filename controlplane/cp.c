@@ -5,6 +5,7 @@
 #include "base/cp_start.h"
 #include "common/log/log.h"
 #include "config/config.h"
+#include "config_store/config_store.h"
 #include "cp_work.h"
 #include "snap/publish.h"
 #include "state/state.h"
@@ -15,6 +16,7 @@
 #include <grp.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -144,6 +146,36 @@ static int open_state(struct cp *cp)
 	return 0;
 }
 
+/*
+ * Without a history everything else works: what is wrong is told, and nothing more. The version
+ * that was newest when we ended is not added again by every start.
+ */
+static void record_document(struct cp *cp, enum config_kind kind, const char *who)
+{
+	struct config_version last, v = {.time_ms = loop_real_ms(), .kind = kind};
+	char sum[CONFIG_SHA256_LEN + 1];
+
+	if (cp->config_store == NULL)
+		return;
+	config_sha256(cp->config->document, sum);
+	if (config_store_last(cp->config_store, &last) == 0 && strcmp(last.sha256, sum) == 0)
+		return;
+	(void)snprintf(v.who, sizeof(v.who), "%s", who);
+	const int rc = config_store_add(cp->config_store, &v, cp->config->document);
+	if (rc < 0)
+		LOG(ERR, "the history misses this document: %s", strerror(-rc));
+}
+
+static void open_config_store(struct cp *cp)
+{
+	int rc;
+
+	cp->config_store = config_store_open(cp->state_dir, &rc);
+	if (cp->config_store == NULL)
+		LOG(ERR, "no history of documents: %s", strerror(-rc));
+	record_document(cp, CONFIG_KIND_START, "start");
+}
+
 /* What the document no longer has is forgotten, on disk too. */
 static void forget_ems(struct cp *cp)
 {
@@ -210,6 +242,7 @@ int cp_open(struct cp *cp, const struct cp_options *o, struct config *cfg,
 	rc = open_state(cp);
 	if (rc < 0)
 		return rc;
+	open_config_store(cp);
 	cp_lock(cp);
 	rc = open_publish(cp, is_resumed);
 	if (rc == 0)
@@ -264,6 +297,7 @@ void cp_close(struct cp *cp)
 	cp_work_close(cp);
 	publish_free(cp->publish);
 	state_log_close(cp->state_log);
+	config_store_close(cp->config_store);
 	state_free(cp->state);
 	shm_close(&cp->shm);
 	loop_free(cp->loop);
@@ -313,6 +347,8 @@ int cp_reload(struct cp *cp, struct config_errors *errs)
 	cp_unlock(cp);
 	if (rc < 0)
 		config_free(cfg);
+	else
+		record_document(cp, CONFIG_KIND_RELOAD, "reload");
 	return rc;
 }
 

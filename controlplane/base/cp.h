@@ -24,6 +24,7 @@
 
 struct audit;
 struct config;
+struct config_store;
 struct config_errors;
 struct ems;
 struct logs;
@@ -90,7 +91,8 @@ struct cp {
 
 	/* cp.c's own; <modules> is main.c's table, ended by NULL */
 	const struct module *const *modules;
-	struct state_log *state_log; /* NULL: nothing is kept */
+	struct state_log *state_log;       /* NULL: nothing is kept */
+	struct config_store *config_store; /* NULL: cannot be written; has a lock of its own */
 	struct cp_work *work;
 	uint32_t nb_started; /* modules whose init succeeded */
 	int signal_fd;

@@ -57,6 +57,10 @@ struct config *config_parse(const void *ptr, size_t len, const char *path,
 	json_t *doc = NULL;
 	int rc = cfg == NULL ? -ENOMEM : set_path(cfg, path);
 
+	if (rc == 0 && len > 0 && len <= CONFIG_DOCUMENT_MAX) {
+		cfg->document = config_pool_bytes(cfg, ptr, len);
+		rc = cfg->document.ptr == NULL ? -ENOMEM : 0;
+	}
 	if (rc == 0) {
 		doc = config_json_parse(ptr, len, errs);
 		rc = doc == NULL ? -EBADMSG : build(cfg, doc, files, errs);

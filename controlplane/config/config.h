@@ -215,8 +215,9 @@ struct config_api {
 };
 
 struct config {
-	const char *path; /* of the document */
-	const char *dir;  /* relative file names start here; no slash at the end */
+	const char *path;      /* of the document */
+	const char *dir;       /* relative file names start here; no slash at the end */
+	struct slice document; /* its bytes, as they were read */
 
 	const char *gateway_serial;
 	const char *gateway_hostname; /* never empty */

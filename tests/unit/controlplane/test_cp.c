@@ -109,14 +109,17 @@ static int world_open(void **state)
 
 static int world_close(void **state)
 {
-	static const char *const name[] = {"state.log", "state.lock"};
+	static const char *const name[] = {"state.log", "state.lock", "config/1.version",
+					   "config/2.version", "config/3.version"};
 	char path[96];
 
 	cp_close(&w.cp);
-	for (size_t i = 0; i < 2; i++) {
+	for (size_t i = 0; i < sizeof(name) / sizeof(name[0]); i++) {
 		(void)snprintf(path, sizeof(path), "%s/%s", w.state_dir, name[i]);
 		(void)unlink(path);
 	}
+	(void)snprintf(path, sizeof(path), "%s/config", w.state_dir);
+	(void)rmdir(path);
 	(void)rmdir(w.state_dir);
 	return shm_dir_teardown(state);
 }
