@@ -68,14 +68,6 @@ static json_t *number_or_null(uint32_t n, uint32_t none)
 	return n == none ? json_null() : number(n);
 }
 
-static json_t *endpoint(const struct ip_addr *a, uint16_t port)
-{
-	char text[IP_ADDR_STRLEN];
-
-	ip_addr_emit(a, text);
-	return json_sprintf(strchr(text, ':') != NULL ? "[%s]:%u" : "%s:%u", text, port);
-}
-
 /* The index is of the configuration that the worker had: another one's names would mislead. */
 static json_t *interface_json(struct cp *cp, const struct conn_row *r)
 {
@@ -99,8 +91,8 @@ static json_t *row_json(struct cp *cp, uint32_t worker, const struct conn_row *r
 	json_t *j = json_pack("{s:o,s:i,s:s,s:o,s:o,s:o,s:s,s:o,s:o}", "id",
 			      json_sprintf("%u.%u.%u", worker, r->slot, r->generation), "worker",
 			      (int)worker, "state", NAME(state_name, r->state), "local",
-			      endpoint(&r->local, r->local_port), "remote",
-			      endpoint(&r->remote, r->remote_port), "interface",
+			      rest_endpoint(&r->local, r->local_port), "remote",
+			      rest_endpoint(&r->remote, r->remote_port), "interface",
 			      interface_json(cp, r), "opened_by",
 			      r->state == CONN_S_TIME_WAIT && r->mss == 0 ? "unknown"
 			      : r->flags & CONN_F_PASSIVE                 ? "peer"

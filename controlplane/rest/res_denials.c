@@ -38,14 +38,6 @@ static bool has_mismatch(const struct denial *d)
 	       !cert_serial_is_equal(&d->r.cert_serial, &d->ems_serial);
 }
 
-static json_t *address(const struct ip_addr *a, uint16_t port)
-{
-	char text[IP_PORT_STRLEN];
-
-	ip_port_emit(a, port, text);
-	return json_string(text);
-}
-
 /* What the certificate claimed, and what EMS's record of that device said. */
 static void add_device(json_t *j, const struct denial *d, uint32_t ems_id)
 {
@@ -70,15 +62,15 @@ static json_t *denial_json(const struct cp *cp, const struct denial *d)
 	json_t *j;
 
 	emit_id(r->request_id, id);
-	j = json_pack("{s:o,s:s,s:i,s:s,s:s,s:o,s:o,s:o,s:o,s:I,s:i,s:b}", "time",
-		      rest_time_ms(r->time_us / 1000), "request_id", id, "code", (int)r->code,
-		      "outcome", outcome_name((enum outcome)r->outcome), "reason",
-		      outcome_text((enum outcome)r->outcome), "policy_id",
-		      json_integer(r->policy_id), "policy_name",
-		      d->policy[0] != '\0' ? rest_cstr(d->policy) : json_null(), "service",
-		      d->proxy[0] != '\0' ? rest_cstr(d->proxy) : json_null(), "client",
-		      address(&r->client, r->client_port), "session_id", (json_int_t)r->session_id,
-		      "http_status", (int)r->http_status, "cut", (r->flags & RECORD_F_CUT) != 0);
+	j = json_pack(
+		"{s:o,s:s,s:i,s:s,s:s,s:o,s:o,s:o,s:o,s:I,s:i,s:b}", "time",
+		rest_time_ms(r->time_us / 1000), "request_id", id, "code", (int)r->code, "outcome",
+		outcome_name((enum outcome)r->outcome), "reason",
+		outcome_text((enum outcome)r->outcome), "policy_id", json_integer(r->policy_id),
+		"policy_name", d->policy[0] != '\0' ? rest_cstr(d->policy) : json_null(), "service",
+		d->proxy[0] != '\0' ? rest_cstr(d->proxy) : json_null(), "client",
+		rest_endpoint(&r->client, r->client_port), "session_id", (json_int_t)r->session_id,
+		"http_status", (int)r->http_status, "cut", (r->flags & RECORD_F_CUT) != 0);
 	if (r->flags & RECORD_F_HAS_DEVICE)
 		add_device(j, d, publish_ems_id(cp->publish, r->ems));
 	return j;

@@ -18,14 +18,6 @@ const struct rest_route rest_service_routes[] = {
 	{0},
 };
 
-static json_t *addr_json(const struct ip_addr *a)
-{
-	char text[IP_ADDR_STRLEN];
-
-	ip_addr_emit(a, text);
-	return json_string(text);
-}
-
 static json_t *servers_json(const struct config_gateway *gw)
 {
 	static const char *const status[] = {"active", "standby", "disabled"};
@@ -35,7 +27,7 @@ static json_t *servers_json(const struct config_gateway *gw)
 		const struct config_real_server *s = &gw->servers[i];
 
 		json_array_append_new(list, json_pack("{s:i,s:o,s:i,s:i,s:s}", "id", (int)s->id,
-						      "address", addr_json(&s->address), "port",
+						      "address", rest_addr(&s->address), "port",
 						      (int)s->port, "weight", (int)s->weight,
 						      "status", status[s->status]));
 	}
@@ -81,7 +73,7 @@ static void get_services(const struct rest_req *req, struct rest_res *res)
 		json_array_append_new(list, json_pack("{s:o,s:o,s:o,s:i,s:b,s:s,s:o,s:o}", "name",
 						      rest_cstr(ap->name), "interface",
 						      rest_cstr(ap->interface_name), "address",
-						      addr_json(&ap->address), "port",
+						      rest_addr(&ap->address), "port",
 						      (int)ap->port, "client_cert",
 						      ap->is_client_cert, "empty_cert_action",
 						      empty[ap->empty_cert_action], "virtual_hosts",

@@ -41,14 +41,10 @@ static bool read_row(const struct session_row *row, struct session_row *ret)
 	return false;
 }
 
+/* Null: not connected to any yet. */
 static json_t *addr(const struct ip_addr *a, uint16_t port)
 {
-	char text[IP_PORT_STRLEN];
-
-	if (port == 0)
-		return json_null();
-	ip_port_emit(a, port, text);
-	return json_string(text);
+	return port != 0 ? rest_endpoint(a, port) : json_null();
 }
 
 static json_t *row_json(struct cp *cp, const struct session_row *r, uint32_t worker)

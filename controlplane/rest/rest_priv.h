@@ -157,6 +157,9 @@ uint64_t rest_query_uint(const struct rest_req *req, const char *key, uint64_t f
 json_t *rest_string(const void *ptr, size_t len);
 json_t *rest_slice(struct slice s);
 json_t *rest_cstr(const char *s);
+json_t *rest_addr(const struct ip_addr *a);
+/* "192.0.2.1:80", "[2001:db8::1]:80"; without a port when it is 0. */
+json_t *rest_endpoint(const struct ip_addr *a, uint16_t port);
 /* "2024-07-11T17:57:41Z" or null for 0. */
 json_t *rest_time_ms(uint64_t real_ms);
 

@@ -315,6 +315,22 @@ json_t *rest_cstr(const char *s)
 	return rest_string(s, strlen(s));
 }
 
+json_t *rest_addr(const struct ip_addr *a)
+{
+	char text[IP_ADDR_STRLEN];
+
+	ip_addr_emit(a, text);
+	return json_string(text);
+}
+
+json_t *rest_endpoint(const struct ip_addr *a, uint16_t port)
+{
+	char text[IP_PORT_STRLEN];
+
+	ip_port_emit(a, port, text);
+	return json_string(text);
+}
+
 json_t *rest_time_ms(uint64_t real_ms)
 {
 	const time_t t = (time_t)(real_ms / 1000);
