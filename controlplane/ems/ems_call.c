@@ -4,6 +4,7 @@
 
 #include "common/log/log.h"
 #include "ems/ems_priv.h"
+#include "ems/ems_trace.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -108,6 +109,7 @@ void ems_call_failed(struct ems_conn *c, enum state_obj obj, const char *what)
 		       ems_objs[obj].entry, what);
 	LOG(WARN, "call failed ems=%s obj-id=%u entry=%s error=\"%s\"", c->name, c->obj_id[obj],
 	    ems_objs[obj].entry, what);
+	ems_trace_failed(c, obj, what);
 }
 
 static int failure_of(struct ems_conn *c, enum state_obj obj, CURLcode cc,
@@ -182,6 +184,7 @@ int ems_call(struct ems_conn *c, enum state_obj obj, const char *query, const ch
 	}
 	c->tls_why[0] = '\0';
 	st->is_in_flight = true;
+	ems_trace_submit(c, obj, query, json);
 	cc = curl_easy_perform(c->curl);
 	st->is_in_flight = false;
 	curl_slist_free_all(headers);
@@ -189,6 +192,7 @@ int ems_call(struct ems_conn *c, enum state_obj obj, const char *query, const ch
 	st->last_us = (uint32_t)(loop_now_us() - start);
 	st->last_http = (int32_t)a.http;
 	st->bytes_in += a.len;
+	ems_trace_answer(c, obj, cc == CURLE_OK, &a);
 	rc = cc == CURLE_OK ? check_http(c, obj, &a) : failure_of(c, obj, cc, &a);
 	if (rc < 0) {
 		ems_answer_free(&a);

@@ -113,6 +113,7 @@ struct ems_conn {
 	unsigned nb_vpn_wait, vpn_wait_objs;
 	uint64_t vpn_wait_ms;
 	struct state_ems_status status;
+	unsigned traced; /* ems_trace.c: 1 + the object of a call that is under way */
 	char tls_why[STATE_ERR_STRLEN]; /* why the last handshake's certificate was refused */
 };
 

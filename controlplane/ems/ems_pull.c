@@ -4,6 +4,7 @@
 
 #include "common/log/log.h"
 #include "ems/ems_priv.h"
+#include "ems/ems_trace.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -100,12 +101,14 @@ static int take_content(struct ems_conn *c, enum state_obj obj, const json_t *co
 {
 	struct ems_bad bad = {0};
 	ems_why why;
+	const uint32_t nb_sysinfo = b->nb_sysinfo, nb_tags = b->nb_tags;
 	const int rc = fill(obj, content, b, &bad, &why);
 
 	if (rc < 0)
 		ems_call_failed(c, obj, why);
 	else
 		remember_bad(c, obj, &bad);
+	ems_trace_records(c, b, nb_sysinfo, nb_tags);
 	return rc;
 }
 
@@ -120,6 +123,8 @@ static int get_page(struct ems_conn *c, enum state_obj obj, const char *query, s
 	rc = ems_page_decode(r.data, ems_objs[obj].offset_key, ret, &why);
 	if (rc < 0)
 		ems_call_failed(c, obj, why);
+	else
+		ems_trace_unzipped(r.data, ret->content);
 	ems_reply_free(&r);
 	return rc;
 }

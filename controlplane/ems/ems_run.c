@@ -4,6 +4,7 @@
 
 #include "common/log/log.h"
 #include "ems/ems_priv.h"
+#include "ems/ems_trace.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -103,8 +104,10 @@ void ems_on_notification(struct ems_conn *c, const char *text, size_t len)
 		LOG(WARN, "notification is malformed, all is pulled ems=%s len=%zu", c->name, len);
 	ems_vpn_notified(c, objs);
 	for (unsigned i = 0; i < STATE_OBJ__COUNT; i++)
-		if ((objs & 1u << i) != 0)
+		if ((objs & 1u << i) != 0) {
+			ems_trace_update(c, (enum state_obj)i);
 			ems_make_due(c, (enum state_obj)i, now_us);
+		}
 }
 
 /* Without notifications, posture must not get older than a third of what makes it stale. */
@@ -388,6 +391,7 @@ void *ems_run(void *conn)
 
 		if (loop_now_ms() >= c->retry_at_ms) {
 			rc = c->phase == EMS_VERIFY ? verify_step(c) : work_step(c);
+			ems_trace_complete(c);
 			if (rc < 0 && rc != -ECANCELED)
 				conn_failed(c);
 		}

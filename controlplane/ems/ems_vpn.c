@@ -14,6 +14,7 @@
 #include "common/log/log.h"
 #include "ems/ems_answers.h"
 #include "ems/ems_priv.h"
+#include "ems/ems_trace.h"
 #include "state/state_vpn.h"
 
 #include <errno.h>
@@ -36,6 +37,7 @@ LOG_TYPE("ems");
 
 static void queue_one(struct ems_conn *c, const struct ems_vpn *vpn)
 {
+	ems_trace_vpn(c, vpn);
 	pthread_mutex_lock(&c->mutex);
 	if (c->nb_vpn < EMS_VPN_MAX)
 		c->vpn[c->nb_vpn++] = *vpn;

@@ -7,6 +7,7 @@
 
 #include "common/log/log.h"
 #include "ems/ems_priv.h"
+#include "ems/ems_trace.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -90,8 +91,12 @@ static int received(struct ems_conn *c, struct lws *wsi, const void *in, size_t 
 		return -1;
 	memcpy(c->ws_text + c->ws_len, in, len);
 	c->ws_len += len;
-	if (!lws_is_final_fragment(wsi) || lws_remaining_packet_payload(wsi) > 0)
+	if (lws_remaining_packet_payload(wsi) > 0)
 		return 0;
+	ems_trace_frame(true, lws_is_final_fragment(wsi), c->ws_len);
+	if (!lws_is_final_fragment(wsi))
+		return 0;
+	ems_trace_text(c->ws_text, c->ws_len);
 	ems_on_notification(c, c->ws_text, c->ws_len);
 	c->ws_len = 0;
 	return 0;
