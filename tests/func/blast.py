@@ -15,7 +15,6 @@ import sys
 import time
 
 BURST = 64
-BYSTANDER = socket.inet_aton("192.0.2.1")
 
 
 def cksum(data):
@@ -77,10 +76,14 @@ def repair(frame):
 
 
 class Blast:
+    family = socket.AF_INET
+    bystander = "192.0.2.1"
+    repair = staticmethod(repair)
+
     def __init__(self, seed, mac, address, port):
         self.rng = random.Random(seed)
         self.mac = bytes.fromhex(mac.replace(":", ""))
-        self.dst = socket.inet_aton(address)
+        self.dst = socket.inet_pton(self.family, address)
         self.port = port
 
     def sound(self):
@@ -132,14 +135,17 @@ class Blast:
             frame = frame[: r.randrange(14, len(frame) + 1)]
         elif cut == 1:
             frame += r.randbytes(r.randrange(1, 200))
-        return repair(bytes(frame)) if r.randrange(2) else bytes(frame)
+        frame = frame[:1514]
+        return self.repair(bytes(frame)) if r.randrange(2) else bytes(frame)
 
     def frame(self):
+        bystander = socket.inet_pton(self.family, self.bystander)
         frame = self.hostile()
-        # Who claims the bystander's address on a link can cut it off: that is ARP, no defect.
-        while BYSTANDER in frame:
+        # Who claims the bystander's address on a link can cut it off: that is ARP and neighbour
+        # discovery, no defect.
+        while bystander in frame:
             frame = self.hostile()
-        return frame[:1514]
+        return frame
 
     def syn(self):
         r = self.rng
@@ -150,9 +156,9 @@ class Blast:
         return self.mac + mac + b"\x08\0" + ipv4(src, self.dst, 6, segment)
 
 
-def main():
+def main(make_blast):
     interface, kind, count, seed, mac, address, port = sys.argv[1:]
-    blast = Blast(int(seed), mac, address, int(port))
+    blast = make_blast(int(seed), mac, address, int(port))
     make = blast.frame if kind == "frames" else blast.syn
     sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
     sock.bind((interface, 0))
@@ -168,4 +174,5 @@ def main():
     print(f"{sent} sent")
 
 
-main()
+if __name__ == "__main__":
+    main(Blast)

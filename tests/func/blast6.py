@@ -8,30 +8,19 @@ some octets changed, cut short or drawn out; in half of them the checksum is mad
 syns: connection requests from as many spoofed addresses.
 """
 
-import random
 import socket
 import struct
-import sys
-import time
 
-BURST = 64
-BYSTANDER = socket.inet_pton(socket.AF_INET6, "2001:db8:1::1")
+import blast
+
 LINK = socket.inet_pton(socket.AF_INET6, "2001:db8:1::")[:8]
 ALL_NODES = socket.inet_pton(socket.AF_INET6, "ff02::1")
-
-
-def cksum(data):
-    data += b"\0" * (len(data) % 2)
-    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
-    while total >> 16:
-        total = (total & 0xFFFF) + (total >> 16)
-    return ~total & 0xFFFF
 
 
 def summed(src, dst, proto, body, at):
     """<body> with its checksum at <at>."""
     body = body[:at] + b"\0\0" + body[at + 2 :]
-    total = cksum(src + dst + struct.pack("!II", len(body), proto) + body)
+    total = blast.cksum(src + dst + struct.pack("!II", len(body), proto) + body)
     return body[:at] + struct.pack("!H", total) + body[at + 2 :]
 
 
@@ -39,12 +28,9 @@ def ipv6(src, dst, proto, payload, hops=64):
     return struct.pack("!IHBB", 6 << 28, len(payload), proto, hops) + src + dst + payload
 
 
-class Blast:
-    def __init__(self, seed, mac, address, port):
-        self.rng = random.Random(seed)
-        self.mac = bytes.fromhex(mac.replace(":", ""))
-        self.dst = socket.inet_pton(socket.AF_INET6, address)
-        self.port = port
+class Blast6(blast.Blast):
+    family = socket.AF_INET6
+    bystander = "2001:db8:1::1"
 
     def tcp(self, src, flags, seq=0, payload=b""):
         head = struct.pack(
@@ -97,26 +83,6 @@ class Blast:
             return frame
         return frame[:54] + summed(frame[22:38], frame[38:54], proto, frame[54:], at)
 
-    def hostile(self):
-        r = self.rng
-        frame = bytearray(self.sound())
-        for _ in range(r.randrange(0, 5)):
-            frame[r.randrange(14, len(frame))] = r.choice([0, 0xFF, r.randrange(256)])
-        cut = r.randrange(8)
-        if cut == 0:
-            frame = frame[: r.randrange(14, len(frame) + 1)]
-        elif cut == 1:
-            frame += r.randbytes(r.randrange(1, 200))
-        frame = frame[:1514]
-        return self.repair(bytes(frame)) if r.randrange(2) else bytes(frame)
-
-    def frame(self):
-        frame = self.hostile()
-        # Who claims the bystander's address on a link can cut it off: that is ND, no defect.
-        while BYSTANDER in frame:
-            frame = self.hostile()
-        return frame
-
     def syn(self):
         r = self.rng
         src = b"\x20\1\x0d\xb8\xff\xff" + r.randbytes(10)
@@ -124,22 +90,4 @@ class Blast:
         return self.mac + b"\x02\0\0\0\xbb\1" + b"\x86\xdd" + ipv6(src, self.dst, 6, segment)
 
 
-def main():
-    interface, kind, count, seed, mac, address, port = sys.argv[1:]
-    blast = Blast(int(seed), mac, address, int(port))
-    make = blast.frame if kind == "frames" else blast.syn
-    sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
-    sock.bind((interface, 0))
-    sent = 0
-    for i in range(int(count)):
-        try:
-            sent += sock.send(make()) > 0
-        except OSError:
-            pass  # a frame that the kernel itself refuses, or a full queue
-        if i % BURST == 0:
-            # So that they arrive: a tap's queue drops what is too much at once.
-            time.sleep(0.002 if kind == "frames" else 0.006)
-    print(f"{sent} sent")
-
-
-main()
+blast.main(Blast6)

@@ -18,7 +18,7 @@ mac=$(ip -n "$T-client" neigh show 192.0.2.10 | sed -n 's/.*lladdr \([^ ]*\).*/\
 # blast NAME KIND COUNT: in the background.
 blast()
 {
-	spawn "$1" ip netns exec "$T-client" python3 "$TOP/tests/func/blast.py" "$T-w" "$2" "$3" \
+	spawn "$1" ip netns exec "$T-client" python3 -B "$TOP/tests/func/blast.py" "$T-w" "$2" "$3" \
 		"$SEED" "$mac" 192.0.2.10 9043
 }
 counter()

@@ -23,7 +23,7 @@ mac=$(ip -n "$T-client" -6 neigh show 2001:db8:1::10 | sed -n 's/.*lladdr \([^ ]
 # blast NAME KIND COUNT: in the background.
 blast()
 {
-	spawn "$1" ip netns exec "$T-client" python3 "$TOP/tests/func/blast6.py" "$T-w" "$2" "$3" \
+	spawn "$1" ip netns exec "$T-client" python3 -B "$TOP/tests/func/blast6.py" "$T-w" "$2" "$3" \
 		"$SEED" "$mac" 2001:db8:1::10 9043
 }
 counter()
