@@ -20,9 +20,9 @@ usage: [BUILD=folder] bench/ems/churn.sh [options]
   --notify-ms N     EMS notifies at most once in this time (100)
   --perf FOLDER     profiles of the control plane and the data plane in the parts with changes
 
-Client and server of the requests run at a higher priority than control plane and EMS when there are
-fewer than 4 processors: what is asked is what the changes cost the data plane, not who gets a
-processor. The result says so.
+With fewer than 4 processors the worker has one of its own, as it should have in production, and all
+else shares the other; there client and server of the requests come before control plane and EMS: what
+is asked is what the changes cost the data plane, not who gets a processor. The result says so.
 END
 	exit "$1"
 }
@@ -163,23 +163,23 @@ p99()
 	cat "$DIR/times-$1"* | sort -n | awk '{ t[NR] = $1 } END { print t[int(NR * 0.99 + 0.5)] }'
 }
 
+# With few processors all but the worker share one, and who asks and answers comes first there.
 place()
 {
+	local p
 	LOAD_PRIO="" PLACEMENT="as the kernel likes"
 	[ "$(nproc)" -lt 4 ] || return 0
-	if chrt -f 1 true 2>/dev/null; then
-		LOAD_PRIO="chrt -f 1"
-		PLACEMENT="client and server at real-time priority"
-	else
-		LOAD_PRIO="nice -n -10"
-		PLACEMENT="client and server at nice -10"
-	fi
-	# shellcheck disable=SC2046 # several ids
-	case $LOAD_PRIO in
-	chrt*) for p in $(pgrep -P "${PID[nginx]}") "${PID[nginx]}"; do chrt -f -p 1 "$p"; done ;;
-	*) renice -n -10 -p $(pgrep -P "${PID[nginx]}") "${PID[nginx]}" >/dev/null ;;
-	esac
-	renice -n 5 -p "${PID[ems]}" "${PID[controlplane]}" >/dev/null
+	PLACEMENT="worker on its own processor, all else on the other"
+	LOAD_PRIO="taskset -c 0"
+	for p in "${PID[ems]}" "${PID[controlplane]}" $(pgrep -P "${PID[nginx]}") "${PID[nginx]}"; do
+		taskset -a -c -p 0 "$p" >/dev/null
+	done
+	chrt -f 1 true 2>/dev/null || return 0
+	LOAD_PRIO="taskset -c 0 chrt -f 1"
+	PLACEMENT="$PLACEMENT, client and server at real-time priority"
+	for p in $(pgrep -P "${PID[nginx]}") "${PID[nginx]}"; do
+		chrt -f -p 1 "$p"
+	done
 }
 
 STARTED=$(now_ms)

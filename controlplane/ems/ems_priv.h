@@ -100,6 +100,7 @@ struct ems_conn {
 	uint64_t obj_retry_at_ms[STATE_OBJ__COUNT];
 	unsigned obj_failures[STATE_OBJ__COUNT]; /* in a row */
 	uint64_t retry_at_ms, ws_retry_at_ms;
+	uint64_t ws_deadline_ms; /* of the attempt to connect */
 	unsigned nb_failures, nb_ws_failures;
 	uint64_t posted_ms; /* status */
 	struct state_cursor cursor[STATE_OBJ__COUNT];

@@ -136,6 +136,14 @@ static int on_ws(struct lws *wsi, enum lws_callback_reasons reason, void *user, 
 	case LWS_CALLBACK_CLIENT_CLOSED:
 		lost(c, "closed");
 		return 0;
+	case LWS_CALLBACK_WSI_DESTROY:
+		/*
+		 * All that is told of an upgrade that was never answered. <wsi> is the stand-in of
+		 * a vhost or an old connection when it is not ours.
+		 */
+		if (c != NULL && wsi == c->wsi)
+			lost(c, c->status.ws == STATE_WS_CONNECTING ? "timed out" : "closed");
+		return 0;
 	default:
 		return 0;
 	}
@@ -150,6 +158,12 @@ static void on_tick(lws_sorted_usec_list_t *sul)
 {
 	struct ems_conn *c = lws_container_of(sul, struct ems_conn, tick);
 
+	/* libwebsockets' own patience with an upgrade lasts many calls' time-outs. */
+	if (c->wsi != NULL && c->status.ws == STATE_WS_CONNECTING &&
+	    loop_now_ms() >= c->ws_deadline_ms) {
+		c->ws_deadline_ms = loop_now_ms() + 1000;
+		lws_set_timeout(c->wsi, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_ASYNC);
+	}
 	lws_sul_schedule(c->lws, 0, &c->tick, on_tick, TICK_US);
 }
 
@@ -211,6 +225,7 @@ void ems_ws_connect(struct ems_conn *c)
 	};
 
 	c->status.ws = STATE_WS_CONNECTING;
+	c->ws_deadline_ms = loop_now_ms() + c->call_timeout_s * 1000ull;
 	c->tls_why[0] = '\0';
 	c->ws_is_registered = false;
 	if (lws_client_connect_via_info(&info) == NULL && c->status.ws == STATE_WS_CONNECTING)
