@@ -29,6 +29,7 @@
 #define CONFIG_CA_MAX 64u          /* certificates in a CA file */
 #define CONFIG_ZTNA_CA_MAX 8u      /* certificates in an EMS's ztna_ca: 7 of them fit a service */
 #define CONFIG_FINGERPRINT_LEN 64u /* SHA-512 */
+#define CONFIG_API_HASH_LEN 32u /* SHA-256 */
 
 /* What the data plane's tables hold; more would be left out there without a word. */
 #define CONFIG_DEVICES_MAX FEEDBACK_MAX_PORTS
@@ -206,12 +207,52 @@ struct config_log {
 	bool is_json;
 	uint64_t max_size; /* bytes, 0: never rotated */
 	unsigned keep;
+	const char *audit_path; /* NULL: in the state directory */
+	uint64_t audit_max_size;
+	unsigned audit_keep;
+};
+
+/* What a token or certificate may do over the API; each may do what those before it may. */
+enum config_role {
+	CONFIG_ROLE_READ = 1,
+	CONFIG_ROLE_OPERATE,
+	CONFIG_ROLE_ADMIN,
+};
+
+struct config_api_token {
+	const char *name;
+	uint8_t sha256[CONFIG_API_HASH_LEN];
+	enum config_role role;
+	uint64_t expires_s; /* seconds since 1970; 0: never */
+};
+
+struct config_api_client {
+	const char *cn; /* NULL: by fingerprint */
+	bool has_fingerprint;
+	uint8_t fingerprint[CONFIG_API_HASH_LEN];
+	enum config_role role;
+};
+
+struct config_api_tls {
+	bool is_on; /* the rest means something */
+	struct ip_addr address;
+	uint16_t port;
+	const char *certificate_name;
+	uint32_t certificate; /* index */
+	struct config_ca client_ca;
+	struct config_api_token *tokens;
+	unsigned nb_tokens;
+	struct config_api_client *clients;
+	unsigned nb_clients;
+	struct snap_prefix *allow;
+	unsigned nb_allow; /* 0: from anywhere */
 };
 
 struct config_api {
 	const char *unix_path;
 	mode_t mode;
 	const char *group; /* NULL: the process's */
+	struct config_api_tls tls;
 };
 
 struct config {

@@ -16,7 +16,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/un.h>
 
 #define COND_NODES_MAX 4096u /* nodes of one tag expression */
 
@@ -423,10 +422,7 @@ int config_check(struct config *cfg, struct config_errors *errs)
 	check_certificates(&c);
 	check_proxies(&c);
 	check_policies(&c);
-	if (strlen(cfg->api.unix_path) >= sizeof(((struct sockaddr_un *)0)->sun_path))
-		FAIL(&c, config_path("api.unix"),
-		     "is longer than a socket's name can be, %zu bytes",
-		     sizeof(((struct sockaddr_un *)0)->sun_path) - 1);
+	config_check_api(&c);
 	finish_names(&c, &c.interfaces);
 	finish_names(&c, &c.certificates);
 	finish_names(&c, &c.proxies);

@@ -42,3 +42,6 @@ const char *config_check_unusable(const struct ip_addr *a);
 uint32_t config_check_owner(const struct config *cfg, const struct ip_addr *a);
 /* Is <a> on a link, or behind a route? */
 bool config_check_reachable(const struct config *cfg, const struct ip_addr *a);
+
+/* config_check_api.c: where the API listens and whom it knows. */
+void config_check_api(struct checker *c);

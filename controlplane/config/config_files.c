@@ -333,5 +333,6 @@ int config_load_files(struct config *cfg, const struct config_files *files,
 				config_path("access_proxies[%u].api_gateways[%u].server_ca", i,
 					    p->gateways[j].doc_idx));
 	}
+	load_ca(&l, &cfg->api.tls.client_ca, true, config_path("api.tls.client_ca"));
 	return l.is_oom ? -ENOMEM : 0;
 }

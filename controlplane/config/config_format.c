@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <string.h>
+#include <time.h>
 
 /*
  * IPv4-mapped addresses are IPv4's inside; written in a document they would be a second spelling
@@ -301,11 +302,40 @@ static bool is_tenant(const char *s)
 	return s[0] == '\0' || (strlen(s) == 32 && config_hex_parse(s, id, sizeof(id)) == 0);
 }
 
+static bool is_sha256(const char *s)
+{
+	uint8_t hash[32];
+
+	return config_hex_parse(s, hash, sizeof(hash)) == 0;
+}
+
 static bool is_sha512(const char *s)
 {
 	uint8_t hash[64];
 
 	return config_hex_parse(s, hash, sizeof(hash)) == 0;
+}
+
+int config_time_parse(const char *s, uint64_t *ret)
+{
+	struct tm tm = {};
+	const char *end = strptime(s, "%Y-%m-%dT%H:%M:%SZ", &tm);
+
+	if (end == NULL || *end != '\0' || strlen(s) != 20)
+		return -EINVAL;
+	const int day = tm.tm_mday;
+	const time_t t = timegm(&tm);
+	if (t <= 0 || tm.tm_mday != day) /* 31 June is no day */
+		return -EINVAL;
+	*ret = (uint64_t)t;
+	return 0;
+}
+
+static bool is_time(const char *s)
+{
+	uint64_t t;
+
+	return config_time_parse(s, &t) == 0;
 }
 
 static bool is_uuid(const char *s)
@@ -347,7 +377,9 @@ static const struct {
 	 "a host with or without :port (an IPv6 address in brackets then), or empty"},
 	{"serial", is_serial, "a serial number of 1 to 16 letters and digits"},
 	{"tenant", is_tenant, "32 hex digits, or empty"},
+	{"sha256", is_sha256, "a SHA-256: 32 bytes in hex"},
 	{"sha512", is_sha512, "a SHA-512 fingerprint: 64 bytes in hex"},
+	{"time", is_time, "a time in UTC like 2027-01-31T00:00:00Z"},
 	{"uuid", is_uuid, "a UUID like 2d3f2b0c-7a5e-5b1a-9c39-0123456789ab"},
 	{"mode", is_mode,
 	 "octal permissions with 6 or 7 for the owner and 0 for others, like 0660"},

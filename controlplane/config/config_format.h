@@ -25,6 +25,8 @@ const char *config_format_check(const char *format, const char *s);
 [[nodiscard]] int config_mode_parse(const char *s, mode_t *ret);
 /* Hex digits, colons between bytes allowed, exactly <len> bytes. */
 [[nodiscard]] int config_hex_parse(const char *s, uint8_t *ret, size_t len);
+/* "2027-01-31T00:00:00Z" as seconds since 1970. */
+[[nodiscard]] int config_time_parse(const char *s, uint64_t *ret);
 
 /* Are no bits set beyond the prefix length? */
 bool config_prefix_is_clean(const struct snap_prefix *p);

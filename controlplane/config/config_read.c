@@ -432,13 +432,72 @@ static void read_policies(struct reader *r, const json_t *list)
 	}
 }
 
+static enum config_role role(const json_t *o)
+{
+	return (enum config_role)(CONFIG_ROLE_READ +
+				  word(o, "role", WORDS("read", "operate", "admin")));
+}
+
+static void read_tokens(struct reader *r, const json_t *list, struct config_api_tls *tls)
+{
+	READ_LIST(r, list, tls->tokens, tls->nb_tokens);
+	for (unsigned i = 0; i < tls->nb_tokens; i++) {
+		const json_t *o = json_array_get(list, i);
+		const char *expires = json_string_value(json_object_get(o, "expires"));
+		struct config_api_token *t = &tls->tokens[i];
+
+		t->name = str(r, o, "name");
+		t->role = role(o);
+		(void)config_hex_parse(json_string_value(json_object_get(o, "sha256")), t->sha256,
+				       sizeof(t->sha256));
+		if (expires != NULL)
+			(void)config_time_parse(expires, &t->expires_s);
+	}
+}
+
+static void read_clients(struct reader *r, const json_t *list, struct config_api_tls *tls)
+{
+	READ_LIST(r, list, tls->clients, tls->nb_clients);
+	for (unsigned i = 0; i < tls->nb_clients; i++) {
+		const json_t *o = json_array_get(list, i);
+		const char *pin = json_string_value(json_object_get(o, "fingerprint"));
+		struct config_api_client *c = &tls->clients[i];
+
+		c->cn = str(r, o, "cn");
+		c->role = role(o);
+		c->has_fingerprint = pin != NULL;
+		if (pin != NULL)
+			(void)config_hex_parse(pin, c->fingerprint, sizeof(c->fingerprint));
+	}
+}
+
+static void read_api(struct reader *r, const json_t *api)
+{
+	const json_t *o = json_object_get(api, "tls");
+	struct config_api_tls *tls = &r->cfg->api.tls;
+
+	r->cfg->api.unix_path = file(r, api, "unix");
+	(void)config_mode_parse(json_string_value(json_object_get(api, "mode")), &r->cfg->api.mode);
+	r->cfg->api.group = str(r, api, "group");
+	if (o == NULL)
+		return;
+	tls->is_on = true;
+	tls->address = ip(o, "address");
+	tls->port = (uint16_t)num(o, "port");
+	tls->certificate_name = str(r, o, "certificate");
+	tls->client_ca.path = file(r, o, "client_ca");
+	read_tokens(r, json_object_get(o, "tokens"), tls);
+	read_clients(r, json_object_get(o, "clients"), tls);
+	tls->allow = prefixes(r, json_object_get(o, "allow"), &tls->nb_allow);
+}
+
 static void read_rest(struct reader *r, const json_t *doc)
 {
 	struct config *cfg = r->cfg;
 	const json_t *t = json_object_get(doc, "timeouts");
 	const json_t *gw = json_object_get(doc, "gateway");
 	const json_t *traffic = json_object_get(json_object_get(doc, "log"), "traffic");
-	const json_t *api = json_object_get(doc, "api");
+	const json_t *audit = json_object_get(json_object_get(doc, "log"), "audit");
 
 	cfg->gateway_serial = str(r, gw, "serial_number");
 	cfg->gateway_hostname = str(r, gw, "hostname");
@@ -457,9 +516,10 @@ static void read_rest(struct reader *r, const json_t *doc)
 	cfg->log.is_json = word(traffic, "format", WORDS("keyvalue", "json")) == 1;
 	cfg->log.max_size = (uint64_t)num(traffic, "max_size_mib") << 20;
 	cfg->log.keep = num(traffic, "keep");
-	cfg->api.unix_path = file(r, api, "unix");
-	(void)config_mode_parse(json_string_value(json_object_get(api, "mode")), &cfg->api.mode);
-	cfg->api.group = str(r, api, "group");
+	cfg->log.audit_path = file(r, audit, "path");
+	cfg->log.audit_max_size = (uint64_t)num(audit, "max_size_mib") << 20;
+	cfg->log.audit_keep = num(audit, "keep");
+	read_api(r, json_object_get(doc, "api"));
 	cfg->state_dir = file(r, json_object_get(doc, "state"), "directory");
 }
 

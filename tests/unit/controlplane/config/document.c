@@ -226,6 +226,7 @@ static void make_files(void)
 	add_cert("ems-ca.pem", ca, NULL);
 	add_cert("ztna-ca.pem", ca, NULL);
 	add_cert("servers-ca.pem", ca, NULL);
+	add_cert("operators-ca.pem", ca, NULL);
 	add_pair("gateway.pem", "gateway.key", EVP_EC_gen("P-384"), ca, ca_key);
 	add_pair("web.pem", "web.key", EVP_EC_gen("P-256"), ca, ca_key);
 	add_pair("shop.pem", "shop.key", EVP_RSA_gen(2048), ca, ca_key);

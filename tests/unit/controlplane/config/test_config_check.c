@@ -20,12 +20,48 @@
 	"{'id': " id ", 'name': '" name "', 'server': 'ems2.example', 'certificate':"              \
 	" 'gateway.pem', 'key': 'gateway.key', 'serial_number': '" serial "',"                     \
 	" 'verifying_ca': 'ems-ca.pem'}"
+#define API_TLS(rest) "{'address': '203.0.113.5', 'port': 8444, " rest "}"
+#define TOKEN(name, digit)                                                                         \
+	"{'name': '" name "', 'role': 'read', 'sha256': '00000000000000000000000000000000"         \
+	"0000000000000000000000000000000" digit "'}"
 
 static const struct {
 	struct edit edit[2];
 	const char *path;
 	const char *text;
 } bad[] = {
+	/* the API */
+	{{{"api/tls", API_TLS("'certificate': 'nix'")}},
+	 "api.tls.certificate",
+	 "there is no certificate \"nix\""},
+	{{{"api/tls",
+	   API_TLS("'certificate': 'web', 'tokens': [" TOKEN("a", "1") "," TOKEN("a", "2") "]")}},
+	 "api.tls.tokens[1].name",
+	 "token \"a\" is there already, as number [0]"},
+	{{{"api/tls",
+	   API_TLS("'certificate': 'web', 'tokens': [" TOKEN("a", "1") "," TOKEN("b", "1") "]")}},
+	 "api.tls.tokens[1].sha256",
+	 "tokens[0] is the same token"},
+	{{{"api/tls", API_TLS("'certificate': 'web', 'tokens': [{'name': 'a', 'role': 'read', "
+			      "'sha256': 'e3b0c44298fc1c149afbf4c8996fb924"
+			      "27ae41e4649b934ca495991b7852b855'}]")}},
+	 "api.tls.tokens[0].sha256",
+	 "is the hash of an empty token"},
+	{{{"api/tls", API_TLS("'certificate': 'web', 'clients': [{'cn': 'a', 'role': 'read'}]")}},
+	 "api.tls.clients",
+	 "cannot come without a client_ca"},
+	{{{"api/tls", API_TLS("'certificate': 'web', 'client_ca': 'ems-ca.pem', 'clients': "
+			      "[{'role': 'read'}]")}},
+	 "api.tls.clients[0]",
+	 "needs a cn or a fingerprint, and not both"},
+	{{{"api/tls", API_TLS("'certificate': 'web', 'client_ca': 'ems-ca.pem', 'clients': "
+			      "[{'role': 'read', 'cn': 'a'}, {'role': 'admin', 'cn': 'a'}]")}},
+	 "api.tls.clients[1]",
+	 "clients[0] is the same one"},
+	{{{"api/tls", "{'address': '198.51.100.20', 'port': 8080, 'certificate': 'web', "
+		      "'tokens': [" TOKEN("a", "1") "]}"}},
+	 "access_proxies[0].api_gateways[0].real_servers[0].address",
+	 "and port are those of the API, see api.tls"},
 	/* interfaces */
 	{{{"interfaces/1/device", "'net_tap0,iface=tw-wan'"}},
 	 "interfaces[1].device",
