@@ -93,6 +93,9 @@ const struct command cli_commands[] = {
 	{"diagnose test application fcnacd 8", "", "", 0, 0,
 	 "route cache: addresses and the devices behind them",
 	 "tagwardenctl diagnose test application fcnacd 8", diagnose_fcnacd_8},
+	{"diagnose firewall dynamic list", "", "", 0, 0,
+	 "IP and MAC addresses of those who carry each tag, in the field's format",
+	 "tagwardenctl diagnose firewall dynamic list", diagnose_dynamic_list},
 	{"diagnose wad dev query-by uid", "UID EMS-SN TENANT", "", 3, 3,
 	 "a device as the proxy knows it, in the field's format",
 	 "tagwardenctl diagnose wad dev query-by uid " UID " FCTEMS8824093638 "

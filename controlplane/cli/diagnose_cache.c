@@ -23,7 +23,7 @@ static void print_tags(const struct field_walk *w, const json_t *d)
 		if (name != NULL)
 			printf("idx:%llu, ttdl:%u   name:%s\n",
 			       (unsigned long long)view_uint(tag, "id"), kind,
-			       field_tag_name(name, kind));
+			       field_tag_name(tag, name));
 	}
 }
 

@@ -19,10 +19,11 @@ static void print_attr(unsigned type, size_t len, const char *value)
 static void print_tag_attr(const json_t *tags, const char *name, const char *sn, const char *tenant)
 {
 	static const char *const prefix[] = {"ZTNA", "ZTNA", "CLASS", "OUTBREAK", "FABRIC"};
-	const unsigned kind = field_tag_kind(field_find_tag(tags, name));
+	const json_t *tag = field_find_tag(tags, name);
+	const unsigned kind = field_tag_kind(tag);
 	char *value = NULL;
-	const int n = asprintf(&value, "%s_%s_%s%s", prefix[kind], field_tag_name(name, kind), sn,
-			       tenant);
+	const int n =
+		asprintf(&value, "%s_%s_%s%s", prefix[kind], field_tag_name(tag, name), sn, tenant);
 
 	if (n < 0)
 		return;

@@ -116,7 +116,7 @@ const json_t *field_find_tag(const json_t *tags, const char *name)
 	return NULL;
 }
 
-const char *field_tag_name(const char *name, unsigned kind)
+const char *field_tag_name(const json_t *tag, const char *name)
 {
-	return kind == 2 && strncmp(name, "CLASS_", 6) == 0 ? name + 6 : name;
+	return view_string(tag, "plain", name);
 }

@@ -42,4 +42,4 @@ unsigned field_tag_kind(const json_t *tag);
 /* NULL: there is no tag of this name. */
 const json_t *field_find_tag(const json_t *tags, const char *name);
 /* The name as EMS has it: what policies call CLASS_Low is its classification Low. */
-const char *field_tag_name(const char *name, unsigned kind);
+const char *field_tag_name(const json_t *tag, const char *name);

@@ -24,6 +24,9 @@ int vpn_disconnect(struct cli *cli);
 /* show_ems_objects.c */
 int show_ems_objects(struct cli *cli);
 
+/* diagnose_dynamic.c */
+int diagnose_dynamic_list(struct cli *cli);
+
 /* show_vpn.c */
 int show_vpn(struct cli *cli);
 

@@ -202,6 +202,8 @@ static int conn_start(struct ems_conn *c)
 	forget_other(c);
 	for (unsigned i = 0; i < STATE_OBJ__COUNT; i++)
 		c->cursor[i] = state_cursor(st, c->id, (enum state_obj)i);
+	/* Tags' addresses are not on disk: changes alone would be of no use. */
+	c->cursor[STATE_OBJ_TAGS] = (struct state_cursor){0};
 	state_ems_status_set(st, &c->status);
 	if (pthread_create(&c->thread, NULL, ems_run, c) != 0)
 		return -EAGAIN;

@@ -3,6 +3,7 @@
 /* EMS's records as batches: sysinfo, uid_tags, tags. */
 
 #include "ems/ems_payload.h"
+#include "state/state.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -244,34 +245,123 @@ int ems_uid_tags_to_batch(const json_t *content, struct state_batch *b, struct e
 	return state_batch_is_failed(b) ? -ENOMEM : 0;
 }
 
-#define ADDRESSES_MAX 65536u
-
-static struct slice copy_addresses(struct state_batch *b, const json_t *cmd)
+static bool hex_digit(char c, unsigned *ret)
 {
-	static const char *const keys[] = {"ip_list", "mac_list"};
-	static const size_t nb_keys = sizeof(keys) / sizeof(keys[0]);
-	struct slice all = SLICE_EMPTY;
-	char *text = malloc(ADDRESSES_MAX);
-	size_t len = 0;
+	if (c >= '0' && c <= '9')
+		*ret = (unsigned)(c - '0');
+	else if (c >= 'a' && c <= 'f')
+		*ret = (unsigned)(c - 'a' + 10);
+	else if (c >= 'A' && c <= 'F')
+		*ret = (unsigned)(c - 'A' + 10);
+	else
+		return false;
+	return true;
+}
 
-	for (size_t k = 0; text != NULL && k < nb_keys; k++) {
-		const json_t *list = json_object_get(cmd, keys[k]);
+/* "00-0c-29-71-39-17", or with colons. */
+static bool parse_mac(struct slice s, struct state_mac *ret)
+{
+	if (s.len != 3 * STATE_MAC_LEN - 1)
+		return false;
+	for (unsigned i = 0; i < STATE_MAC_LEN; i++) {
+		const char *p = (const char *)s.ptr + 3 * i;
+		unsigned high, low;
 
-		for (size_t i = 0; i < json_array_size(list); i++) {
-			const json_t *a = json_array_get(list, i);
-			const size_t n = json_string_length(a);
-
-			if (!json_is_string(a) || n > IP_ADDR_STRLEN || len + n + 1 > ADDRESSES_MAX)
-				continue;
-			memcpy(text + len, json_string_value(a), n);
-			text[len + n] = '\n';
-			len += n + 1;
-		}
+		if (!hex_digit(p[0], &high) || !hex_digit(p[1], &low) ||
+		    (i + 1 < STATE_MAC_LEN && p[2] != '-' && p[2] != ':'))
+			return false;
+		ret->b[i] = (uint8_t)(high << 4 | low);
 	}
-	if (text != NULL && len > 0)
-		all = state_batch_copy(b, text, len);
-	free(text);
-	return all;
+	return true;
+}
+
+/* An address, or "from-to" of one family. */
+static bool parse_range(struct slice s, struct state_range *ret)
+{
+	const uint8_t *dash = s.len > 0 ? memchr(s.ptr, '-', s.len) : NULL;
+	const size_t n = dash == NULL ? s.len : (size_t)(dash - s.ptr);
+
+	if (ip_addr_parse((const char *)s.ptr, n, &ret->from) < 0)
+		return false;
+	ret->to = ret->from;
+	if (dash == NULL)
+		return true;
+	return ip_addr_parse((const char *)dash + 1, s.len - n - 1, &ret->to) == 0 &&
+	       ip_addr_is_v4(&ret->from) == ip_addr_is_v4(&ret->to) &&
+	       memcmp(&ret->from, &ret->to, sizeof(ret->to)) <= 0;
+}
+
+static struct slice string_at(const json_t *list, size_t i)
+{
+	const json_t *j = json_array_get(list, i);
+
+	return slice_of(json_string_value(j), json_string_length(j));
+}
+
+/* Beyond what a list may hold nothing is even copied; the state says that it is cut. */
+static size_t bounded_size(const json_t *list)
+{
+	const size_t n = json_array_size(list);
+
+	return n <= STATE_MAX_LIST ? n : STATE_MAX_LIST + 1;
+}
+
+static void copy_ips(struct state_batch *b, const json_t *list, struct state_tag_def *def,
+		     struct ems_bad *bad)
+{
+	const size_t n = bounded_size(list);
+	const size_t nb_ranges = n < STATE_MAX_RANGES ? n : STATE_MAX_RANGES;
+
+	if (n == 0)
+		return;
+	def->ip = state_batch_room(b, n * sizeof(*def->ip));
+	def->range = state_batch_room(b, nb_ranges * sizeof(*def->range));
+	for (size_t i = 0; def->ip != NULL && def->range != NULL && i < n; i++) {
+		struct state_range r;
+
+		if (!parse_range(string_at(list, i), &r))
+			note_bad(bad, NULL);
+		else if (memcmp(&r.from, &r.to, sizeof(r.to)) == 0)
+			def->ip[def->nb_ips++] = r.from;
+		else if (def->nb_ranges < nb_ranges)
+			def->range[def->nb_ranges++] = r;
+	}
+}
+
+static void copy_macs(struct state_batch *b, const json_t *list, struct state_tag_def *def,
+		      struct ems_bad *bad)
+{
+	const size_t n = bounded_size(list);
+
+	if (n == 0)
+		return;
+	def->mac = state_batch_room(b, n * sizeof(*def->mac));
+	for (size_t i = 0; def->mac != NULL && i < n; i++) {
+		if (parse_mac(string_at(list, i), &def->mac[def->nb_macs]))
+			def->nb_macs++;
+		else
+			note_bad(bad, NULL);
+	}
+}
+
+/* A removal that names no address means them all. */
+static bool take_action(const json_t *cmd, uint8_t *ret)
+{
+	const char *action = json_string_value(json_object_get(cmd, "action"));
+	const bool has_list =
+		json_object_get(cmd, "ip_list") != NULL || json_object_get(cmd, "mac_list") != NULL;
+
+	if (action == NULL)
+		return false;
+	if (strcmp(action, "add") == 0)
+		*ret = STATE_TAG_ADD;
+	else if (strcmp(action, "delete") == 0 || (strcmp(action, "remove") == 0 && !has_list))
+		*ret = STATE_TAG_DELETE;
+	else if (strcmp(action, "remove") == 0)
+		*ret = STATE_TAG_REMOVE;
+	else
+		return false;
+	return true;
 }
 
 int ems_tags_to_batch(const json_t *content, struct state_batch *b, struct ems_bad *ret_bad,
@@ -288,13 +378,11 @@ int ems_tags_to_batch(const json_t *content, struct state_batch *b, struct ems_b
 		const json_t *cmd = json_array_get(commands, i);
 		const json_t *name = json_object_get(cmd, "name");
 		const json_int_t type = json_integer_value(json_object_get(cmd, "tag_type"));
-		const char *action = json_string_value(json_object_get(cmd, "action"));
-		const bool is_removed = action != NULL && (strcmp(action, "remove") == 0 ||
-							   strcmp(action, "delete") == 0);
+		uint8_t action;
 
 		if (!json_is_string(name) || json_string_length(name) > STATE_TAG_MAX ||
-		    type < SNAP_TAG_ZERO_TRUST || type > SNAP_TAG_FABRIC || action == NULL ||
-		    (!is_removed && strcmp(action, "add") != 0)) {
+		    type < SNAP_TAG_ZERO_TRUST || type > SNAP_TAG_FABRIC ||
+		    !take_action(cmd, &action)) {
 			note_bad(ret_bad, NULL);
 			continue;
 		}
@@ -305,9 +393,10 @@ int ems_tags_to_batch(const json_t *content, struct state_batch *b, struct ems_b
 			break;
 		def->name = copy_json_string(b, name);
 		def->kind = (uint8_t)type;
-		def->is_removed = is_removed;
+		def->action = action;
 		def->uuid = copy_json_string(b, json_object_get(cmd, "tag_uid"));
-		def->addresses = copy_addresses(b, cmd);
+		copy_ips(b, json_object_get(cmd, "ip_list"), def, ret_bad);
+		copy_macs(b, json_object_get(cmd, "mac_list"), def, ret_bad);
 	}
 	*ret_why = "out of memory";
 	return state_batch_is_failed(b) ? -ENOMEM : 0;

@@ -201,12 +201,12 @@ static void get_tags(const struct rest_req *req, struct rest_res *res)
 	for (uint32_t i = 0; i < state_nb_tags(st); i++) {
 		const struct state_tag *t = state_tag(st, i);
 
-		json_array_append_new(list,
-				      json_pack("{s:i,s:o,s:s,s:i,s:o,s:i}", "id", (int)i, "name",
-						rest_cstr(t->name), "kind",
-						kind[t->kind <= SNAP_TAG_FABRIC ? t->kind : 0],
-						"ems_id", (int)t->ems_id, "uuid",
-						rest_cstr(t->uuid), "devices", (int)t->nb_devices));
+		json_array_append_new(
+			list, json_pack("{s:i,s:o,s:o,s:s,s:i,s:o,s:i}", "id", (int)i, "name",
+					rest_cstr(t->name), "plain", rest_cstr(state_tag_plain(t)),
+					"kind", kind[t->kind <= SNAP_TAG_FABRIC ? t->kind : 0],
+					"ems_id", (int)t->ems_id, "uuid", rest_cstr(t->uuid),
+					"devices", (int)t->nb_devices));
 	}
 	res->json = json_pack("{s:o}", "tags", list);
 }

@@ -117,6 +117,7 @@ extern const struct rest_route rest_denial_routes[];
 extern const struct rest_route rest_explain_routes[];
 extern const struct rest_route rest_ems_routes[];
 extern const struct rest_route rest_vpn_routes[];
+extern const struct rest_route rest_address_routes[];
 extern const struct rest_route rest_tcp_routes[];
 extern const struct rest_route rest_capture_routes[];
 extern const struct rest_route rest_conn_routes[];

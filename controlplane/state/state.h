@@ -95,7 +95,11 @@ void state_counts(const struct state *st, struct state_counts *ret);
 /* ---- tags ---- */
 
 struct state_tag {
-	const char *name;    /* as policies write it: "FortiAD"; "CLASS_Low" for a classification */
+	/*
+	 * As policies write it: "FortiAD"; other kinds with a prefix: "CLASS_Low",
+	 * "OUTBREAK_Log4j", "FABRIC_IOC". A zero trust tag that begins so has "ZTNA_" before it.
+	 */
+	const char *name;
 	uint8_t kind;        /* enum snap_tag_kind; 0: only a policy has named it yet */
 	uint8_t ems_id;      /* that told of it first, 0: none */
 	char uuid[37];       /* "": not told */
@@ -110,8 +114,28 @@ uint32_t state_nb_tags(const struct state *st);
 /* Ids of a tag set, ascending. */
 const uint16_t *state_tagset(const struct state *st, uint32_t tagset, uint32_t *ret_nb);
 uint32_t state_nb_tagsets(const struct state *st);
-/* Addresses of a tag as EMS's tags API told them; "" separated by '\n'. NULL: none. */
-const char *state_tag_addresses(const struct state *st, uint32_t id);
+/* The name without what tells the kind: as EMS has it. */
+const char *state_tag_plain(const struct state_tag *t);
+
+/* The addresses of those who carry a tag, as one EMS's tags API told them; state_addrs.c. */
+#define STATE_MAX_LIST 65536u    /* of one list; further ones are not kept */
+#define STATE_MAX_RANGES 1024u   /* of one list */
+#define STATE_MAX_ADDRS 2097152u /* of all lists */
+struct state_tag_list {
+	uint32_t nb_ips, nb_ranges, nb_macs;
+	bool is_cut; /* there were more */
+};
+/* False: this EMS told nothing of the tag's addresses. */
+bool state_tag_list(const struct state *st, uint32_t id, uint32_t ems_id,
+		    struct state_tag_list *ret);
+/*
+ * Copies in ascending order, ranges before single addresses; free() <ret>, which is NULL when
+ * there are none. -ENOMEM.
+ */
+[[nodiscard]] int state_tag_ips(const struct state *st, uint32_t id, uint32_t ems_id,
+				struct state_range **ret, uint32_t *ret_nb);
+[[nodiscard]] int state_tag_macs(const struct state *st, uint32_t id, uint32_t ems_id,
+				 struct state_mac **ret, uint32_t *ret_nb);
 
 /* ---- EMS ---- */
 

@@ -198,6 +198,8 @@ static void full_begin(struct state *st, const struct state_batch *b)
 		e->epoch_sysinfo = next_epoch(e->epoch_sysinfo);
 	if (b->cursor_obj == STATE_OBJ_UID_TAGS)
 		e->epoch_tags = next_epoch(e->epoch_tags);
+	if (b->cursor_obj == STATE_OBJ_TAGS)
+		state_tag_lists_drop(st, b->ems_id);
 }
 
 static void forget_tags(struct state *st, uint32_t slot, const struct state_batch *b)

@@ -58,6 +58,11 @@ static void *take(struct state_batch *b, size_t len)
 	return ptr;
 }
 
+void *state_batch_room(struct state_batch *b, size_t len)
+{
+	return take(b, len);
+}
+
 struct slice state_batch_copy(struct state_batch *b, const void *ptr, size_t len)
 {
 	if (len == 0)

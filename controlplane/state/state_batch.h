@@ -77,13 +77,30 @@ struct state_tags {
 	struct state_tag_ref *tag;
 };
 
-/* What the tags API says of one tag. */
+#define STATE_MAC_LEN 6u
+struct state_mac {
+	uint8_t b[STATE_MAC_LEN];
+};
+struct state_range {
+	struct ip_addr from, to;
+};
+
+enum state_tag_action {
+	STATE_TAG_ADD,    /* these addresses joined */
+	STATE_TAG_REMOVE, /* these left */
+	STATE_TAG_DELETE, /* all left: EMS no longer has the tag */
+};
+
+/* What the tags API says of one tag: a change of the lists of those who carry it. */
 struct state_tag_def {
 	struct slice name; /* raw */
 	uint8_t kind;
-	bool is_removed;
-	struct slice uuid;      /* 36 characters */
-	struct slice addresses; /* IPs and MACs, each ended by '\n' */
+	uint8_t action;    /* enum state_tag_action */
+	struct slice uuid; /* 36 characters */
+	uint32_t nb_ips, nb_ranges, nb_macs;
+	struct ip_addr *ip;
+	struct state_range *range;
+	struct state_mac *mac;
 };
 
 /* A cursor as EMS gave it; kept and echoed as it is. */
@@ -145,6 +162,8 @@ struct state_route *state_batch_route(struct state_batch *b, struct state_sysinf
 struct state_tags *state_batch_tags(struct state_batch *b, const struct device_uid *uid,
 				    uint32_t nb);
 struct state_tag_def *state_batch_def(struct state_batch *b);
+/* Room for <len> bytes in the batch's memory, aligned to 8. NULL: out of memory. */
+void *state_batch_room(struct state_batch *b, size_t len);
 void state_batch_pulled(struct state_batch *b, const struct device_uid *uid);
 
 static inline bool state_batch_is_failed(const struct state_batch *b)

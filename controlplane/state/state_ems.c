@@ -165,6 +165,7 @@ void state_ems_forget(struct state *st, uint32_t ems_id)
 			state_slot_del(st, slot);
 	}
 	state_vpn_forget_ems(st, ems_id);
+	state_tag_lists_drop(st, ems_id);
 	state_cursors_drop(st, ems_id);
 	(void)state_ca_set(st, ems_id, NULL, 0);
 	(void)state_revoked_set(st, ems_id, NULL, 0);

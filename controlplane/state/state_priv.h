@@ -82,7 +82,7 @@ static_assert(sizeof(struct device) <= 88, "a million of them");
 struct tag {
 	struct state_tag pub;
 	struct slice name;
-	char *addresses;
+	struct tag_list *list[STATE_MAX_EMS + 1]; /* by EMS; NULL: none */
 };
 
 /* A set of tag ids, ascending; interned and never freed: a fleet has few. */
@@ -119,6 +119,7 @@ struct state {
 	struct tag *tag; /* SNAP_MAX_TAGS of them */
 	uint32_t nb_tags;
 	uint16_t *tag_table; /* id + 1 */
+	uint32_t nb_addrs;   /* in tags' lists */
 	struct tagset *tagset;
 	uint32_t nb_tagsets, cap_tagsets;
 	uint32_t *tagset_table; /* id + 1, power of two */
@@ -170,6 +171,14 @@ void state_tag_define(struct state *st, const struct state_tag_def *def, uint8_t
 /* Load: the tag with exactly this id. */
 [[nodiscard]] int state_tag_load(struct state *st, uint32_t id, struct slice name, uint8_t kind,
 				 uint8_t ems_id, struct slice uuid);
+
+/* ---- tags' addresses ---- */
+
+void state_tag_lists_free(struct state *st, struct tag *t);
+void state_tag_lists_change(struct state *st, struct tag *t, const struct state_tag_def *def,
+			    uint8_t ems_id);
+/* A full pull begins, or the EMS is another one: it tells all of its lists anew. */
+void state_tag_lists_drop(struct state *st, uint32_t ems_id);
 
 /* ---- EMS ---- */
 

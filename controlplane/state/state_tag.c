@@ -6,8 +6,16 @@
 #include <stdlib.h>
 
 #define TAG_TABLE_CAP (4u * SNAP_MAX_TAGS)
-#define CLASS_PREFIX "CLASS_"
-#define ADDRESSES_MAX (1u << 20)
+#define PREFIX_MAX 16u /* longest prefix, and the one that keeps a raw name apart */
+#define APART "ZTNA_"
+
+/* Policies and logs tell kinds apart by these; that of a zero trust tag has none. */
+static const char *const prefix_of[] = {
+	[SNAP_TAG_ZERO_TRUST] = "",
+	[SNAP_TAG_CLASSIFICATION] = "CLASS_",
+	[SNAP_TAG_OUTBREAK] = "OUTBREAK_",
+	[SNAP_TAG_FABRIC] = "FABRIC_",
+};
 
 int state_tags_init(struct state *st)
 {
@@ -20,7 +28,7 @@ void state_tags_fini(struct state *st)
 {
 	for (uint32_t i = 0; i < st->nb_tags; i++) {
 		free((void *)st->tag[i].name.ptr);
-		free(st->tag[i].addresses);
+		state_tag_lists_free(st, &st->tag[i]);
 	}
 	for (uint32_t i = 0; i < st->nb_tagsets; i++)
 		free(st->tagset[i].ids);
@@ -73,7 +81,7 @@ int state_tag_id(struct state *st, const char *name, size_t len, uint32_t *ret_i
 	uint32_t id;
 	bool is_new;
 
-	if (len == 0 || len > STATE_TAG_MAX + sizeof(CLASS_PREFIX))
+	if (len == 0 || len > STATE_TAG_MAX + PREFIX_MAX)
 		return -EINVAL;
 	const int rc = tag_get(st, slice_of(name, len), &id, &is_new);
 	if (rc < 0)
@@ -84,20 +92,53 @@ int state_tag_id(struct state *st, const char *name, size_t len, uint32_t *ret_i
 	return 0;
 }
 
+static bool begins_with(struct slice s, const char *what)
+{
+	const size_t n = strlen(what);
+
+	return s.len >= n && memcmp(s.ptr, what, n) == 0;
+}
+
+/*
+ * Would a zero trust tag of this name pass for a tag of another kind? Nor may one that is named
+ * like such a tag kept apart.
+ */
+static bool is_ambiguous(struct slice raw)
+{
+	while (begins_with(raw, APART))
+		raw = slice_skip(raw, sizeof(APART) - 1);
+	return begins_with(raw, prefix_of[SNAP_TAG_CLASSIFICATION]) ||
+	       begins_with(raw, prefix_of[SNAP_TAG_OUTBREAK]) ||
+	       begins_with(raw, prefix_of[SNAP_TAG_FABRIC]);
+}
+
+const char *state_tag_plain(const struct state_tag *t)
+{
+	const struct slice name = slice_str(t->name);
+
+	if (t->kind == SNAP_TAG_ZERO_TRUST)
+		return begins_with(name, APART) && is_ambiguous(name) ? t->name + sizeof(APART) - 1
+								      : t->name;
+	if (t->kind > SNAP_TAG_ZERO_TRUST && t->kind <= SNAP_TAG_FABRIC &&
+	    begins_with(name, prefix_of[t->kind]))
+		return t->name + strlen(prefix_of[t->kind]);
+	return t->name;
+}
+
 int state_tag_of_ems(struct state *st, struct slice raw, uint8_t kind, uint8_t ems_id,
 		     uint32_t *ret_id)
 {
-	uint8_t buf[sizeof(CLASS_PREFIX) + STATE_TAG_MAX];
-	size_t len = 0;
+	uint8_t buf[PREFIX_MAX + STATE_TAG_MAX];
+	const char *prefix;
+	size_t len;
 	bool is_new;
 
 	if (raw.len == 0 || raw.len > STATE_TAG_MAX || kind < SNAP_TAG_ZERO_TRUST ||
 	    kind > SNAP_TAG_FABRIC)
 		return -EINVAL;
-	if (kind == SNAP_TAG_CLASSIFICATION) {
-		len = sizeof(CLASS_PREFIX) - 1;
-		memcpy(buf, CLASS_PREFIX, len);
-	}
+	prefix = kind == SNAP_TAG_ZERO_TRUST && is_ambiguous(raw) ? APART : prefix_of[kind];
+	len = strlen(prefix);
+	memcpy(buf, prefix, len);
 	memcpy(buf + len, raw.ptr, raw.len);
 	const int rc = tag_get(st, slice_of(buf, len + raw.len), ret_id, &is_new);
 	if (rc < 0)
@@ -113,22 +154,6 @@ int state_tag_of_ems(struct state *st, struct slice raw, uint8_t kind, uint8_t e
 	return 0;
 }
 
-static bool addresses_set(struct tag *t, struct slice a)
-{
-	char *copy = NULL;
-
-	if (a.len > 0 && a.len <= ADDRESSES_MAX) {
-		copy = malloc(a.len + 1);
-		if (copy == NULL)
-			return false;
-		memcpy(copy, a.ptr, a.len);
-		copy[a.len] = '\0';
-	}
-	free(t->addresses);
-	t->addresses = copy;
-	return true;
-}
-
 void state_tag_define(struct state *st, const struct state_tag_def *def, uint8_t ems_id)
 {
 	uint32_t id;
@@ -136,8 +161,8 @@ void state_tag_define(struct state *st, const struct state_tag_def *def, uint8_t
 	if (state_tag_of_ems(st, def->name, def->kind, ems_id, &id) < 0)
 		return;
 	struct tag *t = &st->tag[id];
-	/* The id stays: devices may carry it, and policies may name it. */
-	(void)addresses_set(t, def->is_removed ? SLICE_EMPTY : def->addresses);
+	/* The id stays, also of a deleted tag: devices may carry it, and policies may name it. */
+	state_tag_lists_change(st, t, def, ems_id);
 	if (def->uuid.len == sizeof(t->pub.uuid) - 1 &&
 	    memcmp(t->pub.uuid, def->uuid.ptr, def->uuid.len) != 0) {
 		memcpy(t->pub.uuid, def->uuid.ptr, def->uuid.len);
@@ -151,7 +176,7 @@ int state_tag_load(struct state *st, uint32_t id, struct slice name, uint8_t kin
 	uint32_t got;
 	bool is_new;
 
-	if (name.len == 0 || name.len > STATE_TAG_MAX + sizeof(CLASS_PREFIX) || kind > 4 ||
+	if (name.len == 0 || name.len > STATE_TAG_MAX + PREFIX_MAX || kind > 4 ||
 	    ems_id > STATE_MAX_EMS || uuid.len >= sizeof(st->tag->pub.uuid) || id > st->nb_tags)
 		return -EINVAL;
 	const int rc = tag_get(st, name, &got, &is_new);
@@ -176,11 +201,6 @@ const struct state_tag *state_tag(const struct state *st, uint32_t id)
 uint32_t state_nb_tags(const struct state *st)
 {
 	return st->nb_tags;
-}
-
-const char *state_tag_addresses(const struct state *st, uint32_t id)
-{
-	return id < st->nb_tags ? st->tag[id].addresses : NULL;
 }
 
 /* ---- sets ---- */

@@ -107,7 +107,7 @@ ems_state()
 {
 	ems list --json --limit 100000 | jq -r '.devices[] | select(.deleted | not) |
 		[.uid, .client_cert_sn, .registered, .quarantined,
-		 (.tags | map(sub("^CLASS:"; "CLASS_") | sub("^(OUTBREAK|FABRIC):"; "")) | sort
+		 (.tags | map(sub("^(?<kind>CLASS|OUTBREAK|FABRIC):"; .kind + "_")) | sort
 		  | join(","))] | @tsv' | sort
 }
 

@@ -364,20 +364,31 @@ static void the_tags_api_defines_tags(void **)
 		"{\"command_version\":2,\"commands\":["
 		"{\"tag_uid\":\"9C8AF06C-8585-4572-ACDC-597E6AA1B6CD\",\"name\":\"FortiAD\","
 		"\"tag_type\":1,\"action\":\"add\",\"ip_list\":[\"10.0.0.1\",7],"
-		"\"mac_list\":[\"aa-bb-cc-dd-ee-ff\"]},"
+		"\"mac_list\":[\"aa-bb-cc-dd-ee-ff\",\"AA:BB:CC:DD:EE:F0\",\"aa-bb\"]},"
 		"{\"name\":\"Low\",\"tag_type\":2,\"action\":\"remove\"},"
+		"{\"name\":\"Log4j\",\"tag_type\":3,\"action\":\"remove\",\"ip_list\":["
+		"\"10.0.0.1-10.0.0.9\",\"2001:db8::1\",\"10.0.0.9-10.0.0.1\","
+		"\"10.0.0.1-2001:db8::1\",\"10.0.0.1-\",\"-\",\"\"]},"
 		"{\"name\":\"Low\",\"tag_type\":2,\"action\":\"explode\"},"
 		"{\"name\":\"Low\",\"tag_type\":9,\"action\":\"add\"},"
 		"{\"name\":7,\"tag_type\":1,\"action\":\"add\"},12]}",
 		&bad);
 
-	assert_int_equal(bad.nb, 4);
-	assert_int_equal(b->nb_def, 2);
+	/* An address and a MAC of the first, five ranges, and four commands. */
+	assert_int_equal(bad.nb, 2 + 5 + 4);
+	assert_int_equal(b->nb_def, 3);
 	is_text(b->def[0].name, "FortiAD");
 	is_text(b->def[0].uuid, "9C8AF06C-8585-4572-ACDC-597E6AA1B6CD");
-	is_text(b->def[0].addresses, "10.0.0.1\naa-bb-cc-dd-ee-ff\n");
-	assert_false(b->def[0].is_removed);
-	assert_true(b->def[1].is_removed);
+	assert_int_equal(b->def[0].action, STATE_TAG_ADD);
+	assert_int_equal(b->def[0].nb_ips, 1);
+	assert_memory_equal(&b->def[0].ip[0].b[12], "\x0a\0\0\x01", 4);
+	assert_int_equal(b->def[0].nb_macs, 2);
+	assert_memory_equal(b->def[0].mac[1].b, "\xaa\xbb\xcc\xdd\xee\xf0", 6);
+	assert_int_equal(b->def[1].action, STATE_TAG_DELETE);
+	assert_int_equal(b->def[2].action, STATE_TAG_REMOVE);
+	assert_int_equal(b->def[2].nb_ips, 1);
+	assert_int_equal(b->def[2].nb_ranges, 1);
+	assert_int_equal(b->def[2].range[0].to.b[15], 9);
 	state_batch_free(b);
 }
 
