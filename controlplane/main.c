@@ -6,6 +6,7 @@
 #include "common/log/log.h"
 #include "config/config.h"
 #include "ems/ems.h"
+#include "history/history.h"
 #include "logs/logs.h"
 #include "rest/rest.h"
 
@@ -23,10 +24,7 @@ LOG_TYPE("main");
 
 /* Started in this order, stopped in reverse. */
 static const struct module *const modules[] = {
-	&logs_module,
-	&ems_module,
-	&rest_module,
-	NULL,
+	&history_module, &logs_module, &ems_module, &rest_module, NULL,
 };
 
 /* Tried in this order when --user is not given. */

@@ -27,6 +27,7 @@ struct config;
 struct config_store;
 struct config_errors;
 struct ems;
+struct history;
 struct logs;
 struct publish;
 struct rest;
@@ -85,6 +86,7 @@ struct cp {
 
 	/* each owned by its module */
 	struct ems *ems;
+	struct history *history;
 	struct logs *logs;
 	struct rest *rest;
 	struct audit *audit; /* REST's; has a lock of its own */

@@ -82,94 +82,200 @@ int show_denials(struct cli *cli)
 	return rc;
 }
 
-/* The two serial numbers, one under the other's eyes. */
-static void print_serials(const char *shown, const char *known)
+/* The two serial numbers, one beside the other. */
+static void print_serials(const json_t *d)
 {
-	const bool is_same = known != NULL && strcmp(shown, known) == 0;
+	const char *known = view_string(d, "ems_serial", NULL);
+	const char *same = view_string(d, "serials", "-");
+	const bool is_zero = strcmp(same, "EMS has issued no ZTNA certificate") == 0;
 
 	printf("\n  %-42s%s\n", "certificate serial", "EMS serial");
-	printf("  %-42s%-42s%s\n", shown, known != NULL ? known : "(EMS has no such device)",
-	       is_same ? "same" : "DIFFERENT");
+	printf("  %-42s%-42s%s\n", view_string(d, "certificate_serial", "-"),
+	       known != NULL ? known : "(EMS has no such device)",
+	       known == NULL ? "DIFFERENT"
+	       : is_zero     ? "DIFFERENT: EMS has issued no ZTNA certificate"
+			     : same);
+}
+
+/* "35 s before", or "now" for a question about now. */
+static const char *age_text(const json_t *j, const char *key, char ret[static 64])
+{
+	const json_t *age = view_at(j, key);
+
+	if (!json_is_integer(age))
+		return "at an unknown time";
+	(void)snprintf(ret, 64, "%lld s before", (long long)json_integer_value(age));
+	return ret;
 }
 
 static void print_device(const json_t *d)
 {
+	char text[VIEW_TEXT_MAX], age[64];
+
 	if (!json_is_object(d)) {
 		view_line_text("Device", "none: no client certificate");
 		return;
 	}
+	view_line("UID", d, "uid", VIEW_PLAIN);
 	if (!view_bool(d, "known")) {
 		view_line_text("Device", "EMS has not told of it");
-	} else {
-		view_line("Registered", d, "registered", VIEW_PLAIN);
-		view_line("Online", d, "online", VIEW_PLAIN);
-		view_line("Quarantined", d, "quarantined", VIEW_PLAIN);
-		if (view_bool(d, "tags_known"))
-			view_line("Tags", d, "tags", VIEW_LIST);
-		else
-			view_line_text("Tags", "unknown");
-		view_line("  updated", d, "tags_updated", VIEW_PLAIN);
+		print_serials(d);
+		return;
 	}
-	print_serials(view_string(d, "certificate_serial", "-"),
-		      view_string(d, "ems_serial", NULL));
+	(void)snprintf(text, sizeof(text), "%sregistered, %s%s",
+		       view_bool(d, "registered") ? "" : "NOT ",
+		       view_bool(d, "online") ? "online" : "OFFLINE",
+		       view_bool(d, "quarantined") ? ", QUARANTINED" : "");
+	view_line_text("Device", text);
+	if (view_bool(d, "tags_known"))
+		view_line("Tags", d, "tags", VIEW_LIST);
+	else
+		view_line_text("Tags", "unknown: EMS has not told them");
+	view_line_text("  updated", age_text(d, "tags_age_s", age));
+	print_serials(d);
 }
 
-/* Steps of one policy stand below its name. */
-static void print_steps(const json_t *list)
+static void print_ems(const json_t *e)
 {
-	const json_int_t none = -1;
-	json_int_t policy = none;
+	char text[VIEW_TEXT_MAX], age[64];
+
+	if (!json_is_object(e))
+		return;
+	(void)snprintf(text, sizeof(text), "%s (%s), last contact %s, good for %llu s%s",
+		       view_string(e, "name", "-"), view_string(e, "serial_number", "-"),
+		       json_is_integer(view_at(e, "contact_age_s"))
+			       ? age_text(e, "contact_age_s", age)
+			       : "never",
+		       (unsigned long long)view_uint(e, "threshold_s"),
+		       view_bool(e, "in_contact") ? "" : ": TOO OLD");
+	view_line_text("EMS", text);
+}
+
+/* ---- the rule tree ---- */
+
+static void print_leaf(const json_t *n, unsigned depth)
+{
+	char age[64];
+
+	printf("%*s%-*s %-8s", (int)(4 + 2 * depth), "", (int)(38 - 2 * depth),
+	       view_string(n, "tag", "-"), view_string(n, "result", "-"));
+	if (view_string(n, "ems", NULL) != NULL && json_is_integer(view_at(n, "age_s")))
+		printf(" told %s by %s", age_text(n, "age_s", age), view_string(n, "ems", "-"));
+	printf("\n");
+}
+
+/* The server bounds the depth: 16 levels. */
+static void print_tree(const json_t *n, unsigned depth)
+{
+	const json_t *of = view_at(n, "of");
+	json_t *child;
+	size_t i;
+
+	if (!json_is_array(of) || depth > 16) {
+		print_leaf(n, depth);
+		return;
+	}
+	printf("%*s%-*s %s\n", (int)(4 + 2 * depth), "", (int)(38 - 2 * depth),
+	       view_string(n, "op", "-"), view_string(n, "result", "-"));
+	json_array_foreach(of, i, child) print_tree(child, depth + 1);
+}
+
+static const char *bool_text(const json_t *j)
+{
+	return json_is_true(j) ? "true" : json_is_false(j) ? "false" : "not asked";
+}
+
+static void print_policy(const json_t *p)
+{
+	printf("  policy %llu \"%s\" (%s): %s\n", (unsigned long long)view_uint(p, "policy_id"),
+	       view_string(p, "policy_name", ""), view_string(p, "action", "-"),
+	       view_string(p, "result", "-"));
+	printf("    %-38s %s\n", "access proxy", bool_text(view_at(p, "access_proxy")));
+	printf("    %-38s %s\n", "source address and interface", bool_text(view_at(p, "source")));
+	if (view_string(p, "tags_unknown", NULL) != NULL)
+		printf("    tags are unknown: %s\n", view_string(p, "tags_unknown", "-"));
+	if (json_is_object(view_at(p, "tags")))
+		print_tree(view_at(p, "tags"), 0);
+}
+
+static void print_policies(const json_t *j)
+{
+	const json_t *list = view_at(j, "policies");
+	const uint64_t others = view_uint(j, "policies_for_others");
+	json_t *p;
+	size_t i;
+
+	printf("\nPolicies, in the order in which they were asked:\n");
+	json_array_foreach(list, i, p) print_policy(p);
+	if (json_array_size(list) == 0)
+		printf("  none%s\n", others == 0 ? ": it was decided before them, or there are none"
+						 : " for this access proxy");
+	if (others > 0)
+		printf("  (%llu for other access proxies)\n", (unsigned long long)others);
+}
+
+/* Steps before the policies: certificate, device, posture. */
+static void print_checks(const json_t *list)
+{
 	json_t *s;
 	size_t i;
 
-	printf("\nSteps:\n");
-	json_array_foreach(list, i, s)
-	{
-		const json_t *id = view_at(s, "policy_id");
-		const json_int_t now = id == NULL ? none : json_integer_value(id);
-
-		if (now != policy && now != none)
-			printf("  policy %lld \"%s\"\n", (long long)now,
-			       view_string(s, "policy_name", ""));
-		policy = now;
-		printf("  %s%-42s %s\n", now == none ? "" : "  ", view_string(s, "step", "-"),
-		       view_string(s, "result", "-"));
-	}
+	printf("\nChecks:\n");
+	json_array_foreach(list, i, s) if (view_at(s, "policy_id") == NULL) printf(
+		"    %-42s %s\n", view_string(s, "step", "-"), view_string(s, "result", "-"));
 }
 
-static int print_explanation(const json_t *j)
+static void print_advice(const json_t *j)
+{
+	const json_t *list = view_at(j, "would_allow");
+	json_t *a;
+	size_t i;
+
+	if (strcmp(view_string(j, "action", "-"), "accept") == 0)
+		return;
+	printf("\nThe smallest change that would allow it:\n");
+	json_array_foreach(list, i, a)
+	{
+		printf("  %s%s\n", i == 0 ? "" : "or: ", view_string(a, "text", "-"));
+		if (!view_bool(a, "smallest"))
+			printf("      (the best found; there may be a smaller one)\n");
+	}
+	if (json_array_size(list) == 0)
+		printf("  none: %s\n", view_string(j, "no_change", "-"));
+}
+
+static void print_decision(const json_t *j)
 {
 	char text[VIEW_TEXT_MAX], code[16];
 
-	view_line("Service", j, "service", VIEW_PLAIN);
 	(void)snprintf(text, sizeof(text), "%s, policy %llu, code %s",
 		       view_string(j, "action", "-"), (unsigned long long)view_uint(j, "policy_id"),
 		       code_text(j, code));
 	view_line_text("Decision", text);
 	view_line("Reason", j, "reason", VIEW_PLAIN);
-	view_line("EMS in contact", j, "ems_online", VIEW_PLAIN);
-	print_device(view_at(j, "device"));
-	print_steps(view_at(j, "steps"));
-	if (view_bool(j, "steps_cut"))
-		printf("  (there are more)\n");
-	return CLI_OK;
 }
 
-static int get_explanation(const struct cli *cli, const char *uid, const char *service,
-			   const char *source, const char *serial, json_t **ret)
+static void print_body(const json_t *j)
 {
-	struct api_target t;
+	print_ems(view_at(j, "ems"));
+	print_device(view_at(j, "device"));
+	print_checks(view_at(j, "steps"));
+	print_policies(j);
+	print_advice(j);
+}
 
-	api_target_init(&t, "/api/v1/explain");
-	api_target_query(&t, "service", service);
-	api_target_query(&t, "uid", uid);
-	api_target_query(&t, "source", source);
-	api_target_query(&t, "serial", serial);
-	return api_get(cli, t.s, ret);
+static int print_explanation(const json_t *j)
+{
+	view_line("Service", j, "service", VIEW_PLAIN);
+	view_line("As of", j, "at", VIEW_PLAIN);
+	print_decision(j);
+	print_body(j);
+	return CLI_OK;
 }
 
 static int explain_question(const struct cli *cli)
 {
+	struct api_target t;
 	json_t *j;
 	int rc;
 
@@ -178,8 +284,12 @@ static int explain_question(const struct cli *cli)
 			     "tagwardenctl show services lists them.");
 		return CLI_USAGE;
 	}
-	rc = get_explanation(cli, cli_option(cli, "uid"), cli_option(cli, "service"),
-			     cli_option(cli, "source"), cli_option(cli, "serial"), &j);
+	api_target_init(&t, "/api/v1/explain");
+	api_target_query(&t, "service", cli_option(cli, "service"));
+	api_target_query(&t, "uid", cli_option(cli, "uid"));
+	api_target_query(&t, "source", cli_option(cli, "source"));
+	api_target_query(&t, "serial", cli_option(cli, "serial"));
+	rc = api_get(cli, t.s, &j);
 	if (rc != CLI_OK)
 		return rc;
 	rc = cli->is_json ? view_json(j) : print_explanation(j);
@@ -187,21 +297,13 @@ static int explain_question(const struct cli *cli)
 	return rc;
 }
 
-/* "192.0.2.1:4000" and "[2001:db8::1]:4000" without port and brackets. */
-static void cut_port(const char *client, char ret[static 64])
-{
-	const bool is_v6 = client[0] == '[';
-	const char *end = is_v6 ? strchr(client, ']') : strrchr(client, ':');
+/* ---- a denial ---- */
 
-	client += is_v6;
-	(void)snprintf(ret, 64, "%.*s", end != NULL ? (int)(end - client) : 0, client);
-}
-
-static void print_denial(const json_t *d)
+static void print_head(const json_t *d)
 {
 	char text[VIEW_TEXT_MAX], code[16];
 
-	view_line("Request", d, "request_id", VIEW_PLAIN);
+	view_line("Request", d, "id", VIEW_PLAIN);
 	view_line("Time", d, "time", VIEW_PLAIN);
 	view_line("Client", d, "client", VIEW_PLAIN);
 	view_line("Service", d, "service", VIEW_PLAIN);
@@ -211,60 +313,64 @@ static void print_denial(const json_t *d)
 		       (unsigned long long)view_uint(d, "http_status"));
 	view_line_text("Decision", text);
 	view_line("Reason", d, "reason", VIEW_PLAIN);
-	view_line("UID", d, "uid", VIEW_PLAIN);
-	if (view_string(d, "certificate_serial", NULL) != NULL)
-		print_serials(view_string(d, "certificate_serial", "-"),
-			      view_string(d, "ems_serial", NULL));
 }
 
-/* What happened then, and what would be decided now for the same client. */
-static int explain_denial(const struct cli *cli, json_t *d)
+/* Today's answer in a line, with what would turn it. */
+static void print_now(const json_t *now)
 {
-	const char *service = view_string(d, "service", NULL);
-	char source[64];
-	json_t *now = NULL;
-	int rc = CLI_OK;
+	char code[16];
 
-	cut_port(view_string(d, "client", ""), source);
-	if (service != NULL)
-		rc = get_explanation(cli, view_string(d, "uid", NULL), service, source,
-				     view_string(d, "certificate_serial", NULL), &now);
-	if (rc == CLI_OK && cli->is_json) {
-		json_t *both = json_pack("{s:O,s:O?}", "denial", d, "now", now);
-
-		rc = view_json(both);
-		json_decref(both);
-	} else if (!cli->is_json) {
-		print_denial(d);
-		if (now != NULL) {
-			printf("\nThe same request now:\n\n");
-			rc = print_explanation(now);
-		}
+	printf("\nNow: ");
+	if (!json_is_object(now)) {
+		printf("that access proxy is not configured any more\n");
+		return;
 	}
-	json_decref(now);
-	return rc;
+	printf("%s, policy %llu, code %s", view_string(now, "action", "-"),
+	       (unsigned long long)view_uint(now, "policy_id"), code_text(now, code));
+	const json_t *best = json_array_get(view_at(now, "would_allow"), 0);
+	if (best != NULL)
+		printf("; %s", view_string(best, "text", "-"));
+	printf("\n");
+}
+
+static void print_then(const json_t *d)
+{
+	const json_t *then = view_at(d, "then");
+
+	if (view_string(d, "remedy", NULL) != NULL) {
+		if (json_is_object(then)) {
+			print_ems(view_at(then, "ems"));
+			print_device(view_at(then, "device"));
+		}
+		printf("\nNo policy was asked. What would help:\n  %s\n",
+		       view_string(d, "remedy", "-"));
+	} else if (json_is_object(then)) {
+		print_body(then);
+		if (!view_bool(then, "is_exact"))
+			printf("\nSomething of this changed in the moment of the decision: it was "
+			       "not\nexactly what decided.\n");
+	} else {
+		printf("\nThe configuration of that time is not kept any more.\n");
+	}
 }
 
 static int explain_request(const struct cli *cli)
 {
 	struct api_target t;
-	json_t *j, *d;
+	json_t *j;
 	int rc;
 
-	api_target_init(&t, "/api/v1/denials");
-	api_target_query(&t, "request", cli->arg[0]);
-	api_target_query(&t, "limit", "1");
+	api_target_init(&t, "/api/v1/decisions");
+	api_target_segment(&t, cli->arg[0]);
 	rc = api_get(cli, t.s, &j);
 	if (rc != CLI_OK)
 		return rc;
-	d = json_array_get(view_at(j, "denials"), 0);
-	if (d != NULL) {
-		rc = explain_denial(cli, d);
+	if (cli->is_json) {
+		rc = view_json(j);
 	} else {
-		cli_complain("no denial with request id %s is kept\n"
-			     "The latest 1024 are; older ones are in the traffic log.",
-			     cli->arg[0]);
-		rc = CLI_NOT_FOUND;
+		print_head(j);
+		print_then(j);
+		print_now(view_at(j, "now"));
 	}
 	json_decref(j);
 	return rc;

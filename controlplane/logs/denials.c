@@ -3,6 +3,7 @@
 #include "logs/denials.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 struct denials *denials_new(void)
 {
@@ -30,4 +31,15 @@ const struct denial *denials_get(const struct denials *d, uint32_t i)
 	if (i >= denials_count(d))
 		return NULL;
 	return &d->ring[(d->nb - 1 - i) % DENIALS_CAP];
+}
+
+const struct denial *denials_find(const struct denials *d, const uint8_t id[static 16])
+{
+	for (uint32_t i = 0; i < denials_count(d); i++) {
+		const struct denial *one = denials_get(d, i);
+
+		if (memcmp(one->r.request_id, id, sizeof(one->r.request_id)) == 0)
+			return one;
+	}
+	return NULL;
 }

@@ -35,7 +35,7 @@ static void emit_id(const uint8_t id[static 16], char ret[static REQUEST_ID_STRL
 static bool has_mismatch(const struct denial *d)
 {
 	return d->is_known && (d->r.flags & RECORD_F_HAS_DEVICE) &&
-	       !cert_serial_is_equal(&d->r.cert_serial, &d->ems_serial);
+	       !cert_serial_is_equal(&d->r.cert_serial, &d->dev.serial);
 }
 
 /* What the certificate claimed, and what EMS's record of that device said. */
@@ -46,7 +46,7 @@ static void add_device(json_t *j, const struct denial *d, uint32_t ems_id)
 
 	device_uid_emit(&d->r.uid, uid);
 	cert_serial_emit(&d->r.cert_serial, shown);
-	cert_serial_emit(&d->ems_serial, known);
+	cert_serial_emit(&d->dev.serial, known);
 	json_object_set_new(j, "uid", json_string(uid));
 	json_object_set_new(j, "ems_id", ems_id != 0 ? json_integer(ems_id) : json_null());
 	json_object_set_new(j, "certificate_serial", json_string(shown));

@@ -1,94 +1,40 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * Why would this be decided so? The same decision function, over the published snapshot, with
- * the steps written down.
+ * Why was this decided so, and how would it be? The same decision function over what was known,
+ * with the steps written down.
  */
 
-#include "common/policy/policy.h"
-#include "config/config.h"
+#include "logs/denials.h"
+#include "logs/logs.h"
+#include "rest/explain_json.h"
 #include "rest/rest_priv.h"
 #include "snap/publish.h"
 #include "state/state.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static void get_explain(const struct rest_req *req, struct rest_res *res);
+static void get_decision(const struct rest_req *req, struct rest_res *res);
 
 const struct rest_route rest_explain_routes[] = {
 	{REST_GET, "/api/v1/explain", get_explain,
-	 "?service= and ?uid= (none: no certificate), ?serial= (default: EMS's), ?source="},
+	 "?service= and ?uid= (none: no certificate), ?serial= (default: EMS's), ?source=",
+	 .is_unlocked = true},
+	{REST_GET, "/api/v1/decisions/*", get_decision,
+	 "a denial by its id: as it was decided, and as it would be now", .is_unlocked = true},
 	{0},
 };
 
-#define STEPS_MAX 4096u
+/* ---- a question ---- */
 
-static const char *step_name(uint8_t step)
+/* What the question says of the client, into <m>'s facts. */
+static bool read_facts(const struct rest_req *req, struct explain_moment *m, struct rest_res *res)
 {
-	static const char *const name[] = {
-		[POLICY_STEP_CERT_SERIAL] = "certificate serial number",
-		[POLICY_STEP_REVOKED] = "certificate not revoked",
-		[POLICY_STEP_DEVICE] = "device registered, online, not quarantined",
-		[POLICY_STEP_POSTURE] = "posture known and fresh",
-		[POLICY_STEP_POLICY_SERVICE] = "access proxy",
-		[POLICY_STEP_POLICY_SOURCE] = "source address and interface",
-		[POLICY_STEP_POLICY_TAGS] = "tags",
-		[POLICY_STEP_POLICY_MATCH] = "policy matches",
-	};
-
-	return step < sizeof(name) / sizeof(name[0]) ? name[step] : "unknown";
-}
-
-static json_t *steps_json(const struct snap_view *v, const struct policy_trace *trace)
-{
-	static const char *const truth[] = {"false", "true", "unknown"};
-	const struct snap_policy *policy = snap_arr(v, v->config->policies);
-	const uint32_t nb = trace->nb < trace->cap ? trace->nb : trace->cap;
-	json_t *list = json_array();
-
-	for (uint32_t i = 0; i < nb; i++) {
-		const struct policy_trace_row *r = &trace->row[i];
-		json_t *j = json_pack("{s:s,s:s}", "step", step_name(r->step), "result",
-				      truth[r->truth % 3]);
-
-		if (r->policy < v->config->policies.count) {
-			json_object_set_new(j, "policy_id", json_integer(policy[r->policy].id));
-			json_object_set_new(j, "policy_name",
-					    rest_slice(snap_str(v, policy[r->policy].name)));
-		}
-		json_array_append_new(list, j);
-	}
-	return list;
-}
-
-/* Index of the access proxy called <name>; SNAP_NONE: there is none. */
-static uint32_t find_proxy(const struct snap_view *v, const char *name)
-{
-	const struct snap_access_proxy *ap = snap_arr(v, v->config->proxies);
-
-	for (uint32_t i = 0; i < v->config->proxies.count; i++)
-		if (slice_is_equal(snap_str(v, ap[i].name), slice_str(name)))
-			return i;
-	return SNAP_NONE;
-}
-
-static void read_now(const struct cp *cp, struct policy_now *now)
-{
-	*now = (struct policy_now){.now_ms = loop_now_ms()};
-	for (uint32_t i = 0; i < SNAP_MAX_EMS; i++)
-		now->ems_contact_ms[i] =
-			atomic_load_explicit(&cp->shm.rdv->ems_contact_ms[i], memory_order_relaxed);
-}
-
-/* The facts of a client with this certificate; EMS's own serial number unless one is given. */
-static bool read_facts(const struct rest_req *req, const struct snap_view *v,
-		       struct policy_facts *f, struct rest_res *res)
-{
-	const struct snap_access_proxy *ap = snap_arr(v, v->config->proxies);
-	const struct snap_device *dev;
+	struct policy_facts *f = &m->c.facts;
 	char text[64];
 
-	f->interface = ap[f->proxy].interface;
 	f->is_pulled = true;
 	if (rest_has_query(req, "source") && (!rest_query(req, "source", text, sizeof(text)) ||
 					      ip_addr_parse(text, strlen(text), &f->source) < 0)) {
@@ -103,11 +49,6 @@ static bool read_facts(const struct rest_req *req, const struct snap_view *v,
 		return false;
 	}
 	f->cert = POLICY_CERT_VERIFIED;
-	dev = snap_device_find(v, &f->uid);
-	if (dev != NULL) {
-		f->ems = dev->ems;
-		f->serial = dev->serial;
-	}
 	if (rest_has_query(req, "serial") &&
 	    (!rest_query(req, "serial", text, sizeof(text)) ||
 	     cert_serial_parse(text, strlen(text), &f->serial) < 0)) {
@@ -117,68 +58,277 @@ static bool read_facts(const struct rest_req *req, const struct snap_view *v,
 	return true;
 }
 
-static json_t *device_json(const struct cp *cp, const struct policy_facts *f)
+/* The certificate is EMS's own unless the question names another. */
+static void assume_cert(const struct rest_req *req, struct explain_moment *m)
 {
-	char shown[CERT_SERIAL_STRLEN + 1], known[CERT_SERIAL_STRLEN + 1];
-	struct state_device d;
-	json_t *j, *tags;
-	uint32_t nb = 0;
+	const uint32_t ems =
+		m->dev.is_known ? explain_ems_find(m->config->config, m->dev.ems_id) : SNAP_NONE;
 
-	if (f->cert == POLICY_CERT_NONE)
-		return json_null();
-	cert_serial_emit(&f->serial, shown);
-	if (!state_device_find(cp->state, &f->uid, &d))
-		return json_pack("{s:b,s:s}", "known", 0, "certificate_serial", shown);
-	cert_serial_emit(&d.serial, known);
-	tags = json_array();
-	if (d.tagset != STATE_NO_TAGSET) {
-		const uint16_t *id = state_tagset(cp->state, d.tagset, &nb);
+	if (ems != SNAP_NONE)
+		m->c.facts.ems = (uint8_t)ems;
+	if (m->dev.is_known && !rest_has_query(req, "serial"))
+		m->c.facts.serial = m->dev.serial;
+}
 
-		for (uint32_t i = 0; i < nb; i++)
-			json_array_append_new(tags, rest_cstr(state_tag(cp->state, id[i])->name));
+static bool find_service(struct explain_moment *m, const char *name, struct rest_res *res)
+{
+	const struct snap_config *config = m->config->config;
+	const struct snap_access_proxy *ap = explain_arr(config, config->proxies);
+
+	m->c.facts.proxy = explain_proxy_find(config, slice_str(name));
+	if (m->c.facts.proxy == SNAP_NONE) {
+		rest_problem(res, 404, "No access proxy of that name. See /api/v1/services.");
+		return false;
 	}
-	j = json_pack(
-		"{s:b,s:s,s:s,s:b,s:b,s:b,s:b,s:o,s:o,s:i}", "known", 1, "certificate_serial",
-		shown, "ems_serial", known, "registered", (d.flags & SNAP_DEV_REGISTERED) != 0,
-		"online", (d.flags & SNAP_DEV_ONLINE) != 0, "quarantined",
-		(d.flags & SNAP_DEV_QUARANTINED) != 0, "tags_known", d.tagset != STATE_NO_TAGSET,
-		"tags", tags, "tags_updated", rest_slice(d.tags_time), "ems_id", (int)d.ems_id);
-	return j;
+	m->c.facts.interface = ap[m->c.facts.proxy].interface;
+	return true;
+}
+
+static bool gather_now(const struct rest_req *req, struct explain_moment *m, const char *service,
+		       struct rest_res *res)
+{
+	struct cp *cp = req->cp;
+
+	if (!explain_now(cp, m)) {
+		rest_problem(res, 503, "No snapshot is published yet.");
+		return false;
+	}
+	if (!find_service(m, service, res))
+		return false;
+	if (m->c.facts.cert == POLICY_CERT_VERIFIED) {
+		explain_device_now(cp, m);
+		assume_cert(req, m);
+		explain_revoked_now(cp, m);
+	}
+	return true;
 }
 
 static void get_explain(const struct rest_req *req, struct rest_res *res)
 {
-	static struct policy_trace_row row[STEPS_MAX]; /* under the lock */
-	struct policy_trace trace = {.row = row, .cap = STEPS_MAX};
-	struct policy_facts f = {0};
-	struct policy_verdict verdict;
-	struct policy_now now;
-	struct snap_view v;
-	char name[256];
+	struct explain_moment *m = explain_moment_new();
+	char service[256];
+	bool is_ok;
 
-	if (!publish_view(req->cp->publish, &v)) {
-		rest_problem(res, 503, "No snapshot is published yet.");
+	if (m == NULL) {
+		rest_problem(res, 503, "Memory is short.");
 		return;
 	}
-	if (!rest_query(req, "service", name, sizeof(name))) {
+	is_ok = read_facts(req, m, res);
+	if (is_ok && !rest_query(req, "service", service, sizeof(service))) {
 		rest_problem(res, 400, "service is missing: the name of an access proxy.");
-		return;
+		is_ok = false;
 	}
-	f.proxy = find_proxy(&v, name);
-	if (f.proxy == SNAP_NONE) {
-		rest_problem(res, 404, "No access proxy of that name. See /api/v1/services.");
-		return;
+	if (is_ok) {
+		cp_lock(req->cp);
+		is_ok = gather_now(req, m, service, res);
+		cp_unlock(req->cp);
 	}
-	if (!read_facts(req, &v, &f, res))
+	if (is_ok) {
+		explain_settle(m);
+		res->json = explain_json(m, NULL);
+		if (res->json == NULL)
+			rest_problem(res, 503, "Memory is short.");
+	}
+	explain_moment_free(m);
+}
+
+/* ---- a denial ---- */
+
+static int hex_value(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+static bool parse_id(const char *s, uint8_t ret[static 16])
+{
+	if (strlen(s) != 32)
+		return false;
+	for (size_t i = 0; i < 16; i++) {
+		const int hi = hex_value(s[2 * i]), lo = hex_value(s[2 * i + 1]);
+
+		if (hi < 0 || lo < 0)
+			return false;
+		ret[i] = (uint8_t)(hi << 4 | lo);
+	}
+	return true;
+}
+
+/* The tags of the posture that decided: rows of a snapshot are never changed. */
+static void take_posture(struct cp *cp, const struct record *r, struct history_device *dev)
+{
+	struct snap_view v;
+
+	dev->has_tags = false;
+	dev->names_len = 0;
+	if ((r->flags & RECORD_F_POSTURE) == 0 || !publish_view(cp->publish, &v) ||
+	    r->posture >= v.root->postures.count)
 		return;
-	read_now(req->cp, &now);
-	policy_decide(&v, &f, &now, &verdict, &trace);
-	res->json = json_pack("{s:s,s:o,s:i,s:s,s:s,s:o,s:b,s:o,s:o,s:b}", "action",
-			      verdict.is_accept ? "accept" : "deny", "policy_id",
-			      json_integer(verdict.policy_id), "code", (int)verdict.code, "outcome",
-			      outcome_name((enum outcome)verdict.outcome), "reason",
-			      outcome_text((enum outcome)verdict.outcome), "device",
-			      device_json(req->cp, &f), "ems_online", verdict.is_ems_online,
-			      "steps", steps_json(&v, &trace), "service", rest_cstr(name),
-			      "steps_cut", trace.nb > trace.cap);
+	dev->has_tags = true;
+	for (uint32_t i = 0; i < state_nb_tags(cp->state); i++)
+		if (snap_posture_has(&v, r->posture, i))
+			history_device_add_tag(dev, state_tag(cp->state, i)->name);
+}
+
+/* What was known when <d> was decided. False: its configuration is not kept any more. */
+static bool gather_then(struct cp *cp, const struct denial *d, struct explain_moment *m)
+{
+	const struct record *r = &d->r;
+
+	m->config = history_config_of(cp, r->config_generation);
+	if (m->config == NULL)
+		return false;
+	m->is_past = true;
+	m->real_ms = r->time_us / 1000;
+	m->c.facts = (struct policy_facts){
+		.source = r->client,
+		.interface = r->interface,
+		.proxy = r->proxy,
+		.cert = r->flags & RECORD_F_HAS_DEVICE ? POLICY_CERT_VERIFIED : POLICY_CERT_NONE,
+		.ems = r->ems,
+		.is_existing = (r->flags & RECORD_F_CUT) != 0,
+		.is_pulled = true,
+		.uid = r->uid,
+		.serial = r->cert_serial,
+	};
+	m->c.now.now_ms = m->real_ms;
+	memcpy(m->c.now.ems_contact_ms, d->contact_ms, sizeof(d->contact_ms));
+	m->c.is_revoked = d->is_revoked;
+	m->c.is_record_revoked = d->is_record_revoked;
+	if (m->c.facts.cert == POLICY_CERT_VERIFIED) {
+		history_device_of(cp->state, &r->uid, d->is_known ? &d->dev : NULL, &m->dev);
+		if (explain_is_policy((enum outcome)r->outcome))
+			take_posture(cp, r, &m->dev);
+	}
+	return m->c.facts.proxy < m->config->config->proxies.count;
+}
+
+/* The same client at the same access proxy, now. */
+static bool gather_again(struct cp *cp, const struct denial *d, struct explain_moment *m)
+{
+	struct policy_facts *f = &m->c.facts;
+
+	if (!explain_now(cp, m))
+		return false;
+	*f = (struct policy_facts){
+		.source = d->r.client,
+		.cert = d->r.flags & RECORD_F_HAS_DEVICE ? POLICY_CERT_VERIFIED : POLICY_CERT_NONE,
+		.ems = d->r.ems,
+		.is_pulled = true,
+		.uid = d->r.uid,
+		.serial = d->r.cert_serial,
+	};
+	f->proxy = explain_proxy_find(m->config->config, slice_str(d->proxy));
+	if (f->proxy == SNAP_NONE)
+		return false;
+	const struct snap_access_proxy *ap =
+		explain_arr(m->config->config, m->config->config->proxies);
+	f->interface = ap[f->proxy].interface;
+	if (f->cert == POLICY_CERT_VERIFIED) {
+		explain_device_now(cp, m);
+		explain_revoked_now(cp, m);
+	}
+	return true;
+}
+
+static json_t *address(const struct ip_addr *a, uint16_t port)
+{
+	char text[IP_PORT_STRLEN];
+
+	ip_port_emit(a, port, text);
+	return json_string(text);
+}
+
+static json_t *denial_json(const struct denial *d, const char *id)
+{
+	const struct record *r = &d->r;
+	const char *remedy = explain_outcome_remedy((enum outcome)r->outcome);
+	char uid[DEVICE_UID_STRLEN + 1], shown[CERT_SERIAL_STRLEN + 1];
+	json_t *j = json_pack(
+		"{s:o,s:o,s:s,s:i,s:s,s:s,s:o,s:o,s:o,s:o,s:I,s:i,s:b,s:o}", "id", rest_cstr(id),
+		"time", rest_time_ms(r->time_us / 1000), "action", "deny", "code", (int)r->code,
+		"outcome", outcome_name((enum outcome)r->outcome), "reason",
+		outcome_text((enum outcome)r->outcome), "policy_id", json_integer(r->policy_id),
+		"policy_name", d->policy[0] != '\0' ? rest_cstr(d->policy) : json_null(), "service",
+		d->proxy[0] != '\0' ? rest_cstr(d->proxy) : json_null(), "client",
+		address(&r->client, r->client_port), "session_id", (json_int_t)r->session_id,
+		"http_status", (int)r->http_status, "cut", (r->flags & RECORD_F_CUT) != 0, "remedy",
+		remedy != NULL ? rest_cstr(remedy) : json_null());
+
+	if (r->flags & RECORD_F_HAS_DEVICE) {
+		device_uid_emit(&r->uid, uid);
+		cert_serial_emit(&r->cert_serial, shown);
+		json_object_set_new(j, "uid", json_string(uid));
+		json_object_set_new(j, "certificate_serial", json_string(shown));
+	}
+	return j;
+}
+
+static void settle_decision(const struct denial *d, struct explain_moment *then,
+			    struct explain_moment *now, json_t *j)
+{
+	const bool is_policy = explain_is_policy((enum outcome)d->r.outcome);
+	struct policy_verdict v;
+	json_t *past = NULL, *present = NULL;
+
+	if (then != NULL) {
+		explain_settle(then);
+		past = explain_json(then, &v);
+		/*
+		 * The evidence is read some milliseconds after the decision: what changed in
+		 * between is seen here, and said.
+		 */
+		if (past != NULL)
+			json_object_set_new(past, "is_exact",
+					    json_boolean(!is_policy || v.outcome == d->r.outcome));
+	}
+	if (now != NULL) {
+		explain_settle(now);
+		present = explain_json(now, NULL);
+	}
+	json_object_set_new(j, "decided_by_policies", json_boolean(is_policy));
+	json_object_set_new(j, "then", past != NULL ? past : json_null());
+	json_object_set_new(j, "now", present != NULL ? present : json_null());
+}
+
+static void get_decision(const struct rest_req *req, struct rest_res *res)
+{
+	struct explain_moment *then = explain_moment_new(), *now = explain_moment_new();
+	bool has_then = false, has_now = false, is_found = false;
+	struct denial d = {0};
+	uint8_t id[16];
+
+	if (then == NULL || now == NULL) {
+		rest_problem(res, 503, "Memory is short.");
+		goto free_both;
+	}
+	if (!parse_id(req->arg, id)) {
+		rest_problem(res, 400, "A decision's id is 32 hex digits.");
+		goto free_both;
+	}
+	cp_lock(req->cp);
+	const struct denials *all = logs_denials(req->cp);
+	const struct denial *one = all != NULL ? denials_find(all, id) : NULL;
+	if (one != NULL) {
+		d = *one;
+		is_found = true;
+		has_then = gather_then(req->cp, &d, then);
+		has_now = gather_again(req->cp, &d, now);
+	}
+	cp_unlock(req->cp);
+	if (!is_found) {
+		rest_problem(res, 404,
+			     "No denial with that id is kept; the traffic log has them "
+			     "all.");
+		goto free_both;
+	}
+	res->json = denial_json(&d, req->arg);
+	settle_decision(&d, has_then ? then : NULL, has_now ? now : NULL, res->json);
+
+free_both:
+	explain_moment_free(then);
+	explain_moment_free(now);
 }

@@ -140,7 +140,7 @@ step "a wrong serial number is code 001" \
 	says "code 001" explain --uid "$UID1" --service intranet --serial AA
 step "no service of that name" ends 5 "No access proxy" explain --uid "$UID1" --service nix
 step "explain asks for a service" ends 2 "--service is missing" explain --uid "$UID1"
-step "an unknown request id" ends 5 "1024" explain 0123456789abcdef0123456789abcdef
+step "an unknown request id" ends 5 "traffic log" explain 0123456789abcdef0123456789abcdef
 step "kill without a data plane" ends 1 "not running" kill session 5
 step "check" says "in order" check "$DIR/tagwarden.json"
 step "check standard input" ends 1 "not JSON" check /dev/null

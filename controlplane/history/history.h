@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * What was known earlier, so that a decision can be explained as it was: which configurations were
+ * in force, what EMS had told of a device, when EMS was in contact, and what was denied. Under
+ * <state-dir>/history, bounded, in files that a crash may tear but not spoil (journal.h).
+ *
+ * A device's row holds what was known *before* a change. So the first synchronisation of a fleet
+ * writes nothing: as of a time, a device is what its first row after that time says, and what it is
+ * now when there is none.
+ */
+
+#pragma once
+
+#include "base/cp.h"
+#include "history/history_config.h"
+#include "state/state.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Plugs into main.c's table, before all that asks it. */
+extern const struct module history_module;
+
+#define HISTORY_NAMES_MAX (STATE_MAX_DEVICE_TAGS * (STATE_TAG_MAX + 8))
+
+/* What was known of a device at a moment, by value; large: not for the stack. */
+struct history_device {
+	struct device_uid uid;
+	struct cert_serial serial;
+	uint64_t sysinfo_ms, tags_ms; /* CLOCK_REALTIME of EMS's updates */
+	uint8_t ems_id, flags;
+	bool is_known; /* EMS had told of it */
+	bool has_tags; /* and of its tags */
+	uint32_t names_len;
+	char names[HISTORY_NAMES_MAX]; /* of its tags, each ended by NUL */
+};
+
+/* Fill <ret> with <core>; NULL: EMS had not told of <uid>. Holder of the lock. */
+void history_device_of(const struct state *st, const struct device_uid *uid,
+		       const struct state_device_core *core, struct history_device *ret);
+/* One more tag; what does not fit is left out. */
+void history_device_add_tag(struct history_device *d, const char *name);
+
+/*
+ * The configuration in force, and the one of <generation>, as long as it is kept in memory. One
+ * reference is the caller's. NULL: none. Holder of the lock.
+ */
+struct history_config *history_config_now(struct cp *cp);
+struct history_config *history_config_of(struct cp *cp, uint64_t generation);

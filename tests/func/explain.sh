@@ -1,0 +1,81 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# The answer in one command: a denial is explained by its id, as it was decided, with the smallest
+# change that would have allowed it; also when things are different by now.
+. "$(dirname "$0")/stack-lib.sh"
+# shellcheck disable=SC2034 # stack_up reads it
+POLICIES='[{"id": 5, "name": "infected", "access_proxies": ["ZTNA-webserver"],
+  "tags": {"any": ["Infected"]}, "action": "deny", "log": "all"},
+ {"id": 17, "name": "both", "access_proxies": ["ZTNA-webserver"],
+  "tags": {"all": ["FortiAD", {"any": ["Low-Risk", "Trusted"]}]}, "action": "accept", "log": "all"}]'
+
+stack_up
+DEV=$(add_device --name laptop --tag FortiAD --tag Windows10)
+WRONG=$(add_device --name clone --tag FortiAD --tag Low-Risk --serial-mismatch)
+ZERO=$(add_device --name none --tag FortiAD --tag Low-Risk --all-zero)
+BAD=$(add_device --name ill --tag FortiAD --tag Low-Risk --tag Infected)
+step "EMS told of the devices" wait_for 10 device_is_known "$BAD"
+
+# denied UID: a request that is denied; its id.
+denied()
+{
+	as "$1" -o "$DIR/body" -D "$DIR/head" "$PROXY/" || return 1
+	tr -d '\r' <"$DIR/head" | sed -n 's/^X-Request-Id: //p'
+}
+
+is_kept()
+{
+	api "/api/v1/decisions/$1" >/dev/null
+}
+
+# explains ID PATTERN: a line of the explanation. Evidence is read some milliseconds later.
+explains()
+{
+	wait_for 5 is_kept "$1" || return 1
+	"$CTL" --socket "$API" explain "$1" >"$DIR/explained" || return 1
+	grep -qE "$2" "$DIR/explained" || {
+		cat "$DIR/explained"
+		return 1
+	}
+}
+
+id=$(denied "$DEV")
+[ ${#id} -eq 32 ] || fail "the response names no id: $(cat "$DIR/head")"
+step "what was decided" explains "$id" '^Decision +denied, policy 0, code 065, HTTP 403'
+step "the rule tree: a policy that was asked" grep -qE '^  policy 17 "both" \(accept\): does not match' "$DIR/explained"
+step "a tag that is there, with age and source" grep -qE '^      FortiAD +true +told [0-9]+ s before by emstest' "$DIR/explained"
+step "a tag that is not, in its branch" grep -qE '^        Low-Risk +false' "$DIR/explained"
+step "the branch" grep -qE '^      any +false' "$DIR/explained"
+step "the same serial number on both sides" grep -qE '^  [0-9A-F]{40} +[0-9A-F]{40} +same$' "$DIR/explained"
+step "the smallest change" grep -q 'tag Low-Risk on the device would let policy 17 accept' "$DIR/explained"
+step "now it is the same" grep -q '^Now: deny, policy 0, code 065' "$DIR/explained"
+
+ems tag "$DEV" +Low-Risk >/dev/null
+passes()
+{
+	expect_status 200 "$DEV" "$PROXY/"
+}
+step "with the tag it passes" wait_for 5 passes
+step "the denial is told as it was" explains "$id" '^        Low-Risk +false'
+step "beside what would be now" grep -q '^Now: accept, policy 17, code 000' "$DIR/explained"
+
+id=$(denied "$WRONG")
+step "two serial numbers" explains "$id" '^  [0-9A-F]{40} +[0-9A-F]{40} +DIFFERENT$'
+step "EMS's is the one to have" grep -qE "serial number must be [0-9A-F]{40}: re-register" "$DIR/explained"
+id=$(denied "$ZERO")
+step "zeros at EMS" explains "$id" 'DIFFERENT: EMS has issued no ZTNA certificate$'
+id=$(denied "$BAD")
+step "a deny policy that comes first" explains "$id" 'tag Infected gone from the device would let policy 17 accept'
+step "may be passed as well" grep -q 'or: policy 17 moved above policy 5, which denies first' "$DIR/explained"
+
+# Without a request: the same tree.
+"$CTL" --socket "$API" explain --uid "$BAD" --service ZTNA-webserver >"$DIR/asked"
+step "asked without traffic" grep -qE '^Decision +deny, policy 5, code 064' "$DIR/asked"
+step "as JSON" eval '"$CTL" --socket "$API" --json explain "$id" |
+	jq -e ".then.would_allow[0].changes[0].kind == \"remove-tag\""'
+
+# The client is told none of it.
+for word in Infected FortiAD both ZTNA-webserver; do
+	refute "the page does not tell $word" grep -q -- "$word" "$DIR/body"
+	refute "nor does the head tell $word" grep -qi -- "$word" "$DIR/head"
+done
