@@ -112,6 +112,90 @@ void explain_revoked_now(struct cp *cp, struct explain_moment *m)
 		ems < SNAP_MAX_EMS && snap_is_revoked(&v, (uint8_t)ems, &m->dev.serial);
 }
 
+/* ---- evidence ---- */
+
+static void note_contacts(const struct cp *cp, struct denial *d)
+{
+	const uint64_t now_ms = loop_now_ms(), real_ms = loop_real_ms();
+
+	for (uint32_t i = 0; i < SNAP_MAX_EMS; i++) {
+		const uint64_t at =
+			atomic_load_explicit(&cp->shm.rdv->ems_contact_ms[i], memory_order_relaxed);
+
+		d->contact_ms[i] = at != 0 ? real_ms - (now_ms - at) : 0;
+	}
+}
+
+static void note_revoked(const struct cp *cp, struct denial *d)
+{
+	struct snap_view v;
+	uint32_t ems;
+
+	if (!publish_view(cp->publish, &v))
+		return;
+	d->is_revoked = snap_is_revoked(&v, d->r.ems, &d->r.cert_serial);
+	d->is_record_revoked = d->is_known && publish_ems_index(cp->publish, d->dev.ems_id, &ems) &&
+			       snap_is_revoked(&v, (uint8_t)ems, &d->dev.serial);
+}
+
+void explain_note(struct cp *cp, const struct record *r, struct denial *ret)
+{
+	*ret = (struct denial){.r = *r};
+	if (r->flags & RECORD_F_HAS_DEVICE) {
+		ret->is_known = state_core_find(cp->state, &r->uid, &ret->dev);
+		note_revoked(cp, ret);
+	}
+	note_contacts(cp, ret);
+}
+
+/* The tags of the posture that decided: rows of a snapshot are never changed. */
+static void take_posture(struct cp *cp, const struct record *r, struct history_device *dev)
+{
+	struct snap_view v;
+
+	dev->has_tags = false;
+	dev->names_len = 0;
+	if ((r->flags & RECORD_F_POSTURE) == 0 || !publish_view(cp->publish, &v) ||
+	    r->posture >= v.root->postures.count)
+		return;
+	dev->has_tags = true;
+	for (uint32_t i = 0; i < state_nb_tags(cp->state); i++)
+		if (snap_posture_has(&v, r->posture, i))
+			history_device_add_tag(dev, state_tag(cp->state, i)->name);
+}
+
+bool explain_then(struct cp *cp, const struct denial *d, struct explain_moment *m)
+{
+	const struct record *r = &d->r;
+
+	m->config = history_config_of(cp, r->config_generation);
+	if (m->config == NULL)
+		return false;
+	m->is_past = true;
+	m->real_ms = r->time_us / 1000;
+	m->c.facts = (struct policy_facts){
+		.source = r->client,
+		.interface = r->interface,
+		.proxy = r->proxy,
+		.cert = r->flags & RECORD_F_HAS_DEVICE ? POLICY_CERT_VERIFIED : POLICY_CERT_NONE,
+		.ems = r->ems,
+		.is_existing = (r->flags & RECORD_F_CUT) != 0,
+		.is_pulled = true,
+		.uid = r->uid,
+		.serial = r->cert_serial,
+	};
+	m->c.now.now_ms = m->real_ms;
+	memcpy(m->c.now.ems_contact_ms, d->contact_ms, sizeof(d->contact_ms));
+	m->c.is_revoked = d->is_revoked;
+	m->c.is_record_revoked = d->is_record_revoked;
+	if (m->c.facts.cert == POLICY_CERT_VERIFIED) {
+		history_device_of(cp->state, &r->uid, d->is_known ? &d->dev : NULL, &m->dev);
+		if (explain_is_policy((enum outcome)r->outcome))
+			take_posture(cp, r, &m->dev);
+	}
+	return m->c.facts.proxy < m->config->config->proxies.count;
+}
+
 /* ---- on the copy ---- */
 
 static bool dev_has_tag(const struct history_device *dev, struct slice name)

@@ -9,6 +9,7 @@
 
 #include "common/policy/policy_advice.h"
 #include "common/record/record_layout.h"
+#include "history/denial.h"
 #include "history/history.h"
 
 #include <stdbool.h>
@@ -41,6 +42,19 @@ void explain_device_now(struct cp *cp, struct explain_moment *m);
 void explain_contacts_now(struct cp *cp, struct explain_moment *m);
 /* Are the certificate that was shown, and EMS's, revoked? As of now. */
 void explain_revoked_now(struct cp *cp, struct explain_moment *m);
+
+/*
+ * What is known as <r> comes in, some milliseconds after it was decided; its names stay empty. Main
+ * thread.
+ */
+void explain_note(struct cp *cp, const struct record *r, struct denial *ret);
+/* What was known when <d> was decided. False: its configuration is not kept any more. */
+bool explain_then(struct cp *cp, const struct denial *d, struct explain_moment *m);
+/*
+ * Debug output for <r>: how the request was matched to a policy, line by line, in the field's
+ * shapes. Main thread, under the lock.
+ */
+void explain_wad(struct cp *cp, const struct record *r);
 
 /* ---- on the copy ---- */
 
@@ -78,5 +92,8 @@ void explain_no_advice_text(const struct explain_moment *m, const struct policy_
 			    char ret[static EXPLAIN_TEXT_MAX]);
 /* What to do about a denial that no policy made; NULL: <outcome> is the policies'. */
 const char *explain_outcome_remedy(enum outcome outcome);
+/* A tag condition with its values, in a line: "any(FortiAD=true, Low-Risk=false)=true". */
+void explain_tree_text(const struct explain_moment *m, uint32_t expr, bool is_known,
+		       char ret[static EXPLAIN_TEXT_MAX]);
 /* The certificate's serial number beside EMS's, in words. */
 const char *explain_serials_text(const struct explain_moment *m);

@@ -49,6 +49,40 @@ static void say_tag(struct text *t, const struct explain_moment *m, uint32_t tag
 		say_slice(t, explain_str(config, tags[tag].name));
 }
 
+/* The depth is bounded by the check of the configuration. */
+static void say_tree(struct text *t, const struct explain_moment *m, const struct snap_node *n,
+		     bool is_known)
+{
+	static const char *const op[] = {"", "any", "all", "none"};
+	static const char *const truth[] = {"false", "true", "unknown"};
+	const struct snap_node *child = explain_arr(m->config->config, n->children);
+	const struct snap_expr e = {.root = *n};
+
+	if (n->op == SNAP_NODE_TAG)
+		say_tag(t, m, n->tag);
+	else
+		say(t, "%s(", op[n->op & 3]);
+	for (uint32_t i = 0; n->op != SNAP_NODE_TAG && i < n->children.count; i++) {
+		say(t, "%s", i > 0 ? ", " : "");
+		say_tree(t, m, &child[i], is_known);
+	}
+	say(t, "%s=%s", n->op == SNAP_NODE_TAG ? "" : ")",
+	    truth[policy_expr_eval(m->config->config, &e, is_known ? m->c.tags : NULL,
+				   POLICY_TAG_WORDS) %
+		  3]);
+}
+
+void explain_tree_text(const struct explain_moment *m, uint32_t expr, bool is_known,
+		       char ret[static EXPLAIN_TEXT_MAX])
+{
+	const struct snap_expr *e = explain_arr(m->config->config, m->config->config->exprs);
+	struct text t = {.s = ret};
+
+	ret[0] = '\0';
+	if (expr < m->config->config->exprs.count)
+		say_tree(&t, m, &e[expr].root, is_known);
+}
+
 static void say_ems(struct text *t, const struct explain_moment *m, uint32_t ems)
 {
 	const struct snap_config *config = m->config->config;

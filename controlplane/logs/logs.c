@@ -7,6 +7,8 @@
 #include "common/log/log.h"
 #include "common/snap/snap.h"
 #include "config/config.h"
+#include "debug/debug.h"
+#include "explain/explain.h"
 #include "logs/denials.h"
 #include "logs/logfile.h"
 #include "snap/publish.h"
@@ -137,40 +139,12 @@ static int64_t utc_offset(uint64_t time_us)
 	return localtime_r(&t, &tm) == NULL ? 0 : tm.tm_gmtoff;
 }
 
-static void note_contacts(const struct cp *cp, struct denial *d)
-{
-	const uint64_t now_ms = loop_now_ms(), real_ms = loop_real_ms();
-
-	for (uint32_t i = 0; i < SNAP_MAX_EMS; i++) {
-		const uint64_t at =
-			atomic_load_explicit(&cp->shm.rdv->ems_contact_ms[i], memory_order_relaxed);
-
-		d->contact_ms[i] = at != 0 ? real_ms - (now_ms - at) : 0;
-	}
-}
-
-static void note_revoked(const struct cp *cp, struct denial *d)
-{
-	struct snap_view v;
-	uint32_t ems;
-
-	if (!publish_view(cp->publish, &v))
-		return;
-	d->is_revoked = snap_is_revoked(&v, d->r.ems, &d->r.cert_serial);
-	d->is_record_revoked = d->is_known && publish_ems_index(cp->publish, d->dev.ems_id, &ems) &&
-			       snap_is_revoked(&v, (uint8_t)ems, &d->dev.serial);
-}
-
 /* Kept whether it is logged or not: this is what tells a request id's story. */
 static void keep_denial(struct cp *cp, const struct record *r, const struct names *n)
 {
-	struct denial d = {.r = *r};
+	struct denial d;
 
-	if (r->flags & RECORD_F_HAS_DEVICE) {
-		d.is_known = state_core_find(cp->state, &r->uid, &d.dev);
-		note_revoked(cp, &d);
-	}
-	note_contacts(cp, &d);
+	explain_note(cp, r, &d);
 	copy_slice(slice_str(n->proxy), d.proxy, sizeof(d.proxy));
 	copy_slice(slice_str(n->policy), d.policy, sizeof(d.policy));
 	denials_add(cp->logs->denials, &d);
@@ -198,6 +172,8 @@ static void on_record(struct cp *cp, const struct record *r)
 
 	if (r->kind == RECORD_HEALTH)
 		log_health(r);
+	if (r->kind == RECORD_TRAFFIC && debug_is_on(DEBUG_WAD_POLICY))
+		explain_wad(cp, r);
 	if (r->kind != RECORD_TRAFFIC || (!is_logged && r->code == 0))
 		return;
 	look_up(cp, r, &n);

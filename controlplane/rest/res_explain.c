@@ -157,55 +157,6 @@ static bool parse_id(const char *s, uint8_t ret[static 16])
 	return true;
 }
 
-/* The tags of the posture that decided: rows of a snapshot are never changed. */
-static void take_posture(struct cp *cp, const struct record *r, struct history_device *dev)
-{
-	struct snap_view v;
-
-	dev->has_tags = false;
-	dev->names_len = 0;
-	if ((r->flags & RECORD_F_POSTURE) == 0 || !publish_view(cp->publish, &v) ||
-	    r->posture >= v.root->postures.count)
-		return;
-	dev->has_tags = true;
-	for (uint32_t i = 0; i < state_nb_tags(cp->state); i++)
-		if (snap_posture_has(&v, r->posture, i))
-			history_device_add_tag(dev, state_tag(cp->state, i)->name);
-}
-
-/* What was known when <d> was decided. False: its configuration is not kept any more. */
-static bool gather_then(struct cp *cp, const struct denial *d, struct explain_moment *m)
-{
-	const struct record *r = &d->r;
-
-	m->config = history_config_of(cp, r->config_generation);
-	if (m->config == NULL)
-		return false;
-	m->is_past = true;
-	m->real_ms = r->time_us / 1000;
-	m->c.facts = (struct policy_facts){
-		.source = r->client,
-		.interface = r->interface,
-		.proxy = r->proxy,
-		.cert = r->flags & RECORD_F_HAS_DEVICE ? POLICY_CERT_VERIFIED : POLICY_CERT_NONE,
-		.ems = r->ems,
-		.is_existing = (r->flags & RECORD_F_CUT) != 0,
-		.is_pulled = true,
-		.uid = r->uid,
-		.serial = r->cert_serial,
-	};
-	m->c.now.now_ms = m->real_ms;
-	memcpy(m->c.now.ems_contact_ms, d->contact_ms, sizeof(d->contact_ms));
-	m->c.is_revoked = d->is_revoked;
-	m->c.is_record_revoked = d->is_record_revoked;
-	if (m->c.facts.cert == POLICY_CERT_VERIFIED) {
-		history_device_of(cp->state, &r->uid, d->is_known ? &d->dev : NULL, &m->dev);
-		if (explain_is_policy((enum outcome)r->outcome))
-			take_posture(cp, r, &m->dev);
-	}
-	return m->c.facts.proxy < m->config->config->proxies.count;
-}
-
 /* The same client at the same access proxy, now. */
 static bool gather_again(struct cp *cp, const struct denial *d, struct explain_moment *m)
 {
@@ -315,7 +266,7 @@ static void get_decision(const struct rest_req *req, struct rest_res *res)
 	if (one != NULL) {
 		d = *one;
 		is_found = true;
-		has_then = gather_then(req->cp, &d, then);
+		has_then = explain_then(req->cp, &d, then);
 		has_now = gather_again(req->cp, &d, now);
 	}
 	cp_unlock(req->cp);
