@@ -13,6 +13,7 @@
 LOG_TYPE("ems");
 
 #define URL_MAX 4096u
+#define HEAD_MAX 65536u
 
 static size_t on_body(char *ptr, size_t size, size_t nmemb, void *user)
 {
@@ -39,6 +40,16 @@ static size_t on_body(char *ptr, size_t size, size_t nmemb, void *user)
 	memcpy(a->body + a->len, ptr, n);
 	a->len += n;
 	return n;
+}
+
+/* libcurl keeps every line of a head, and bounds only one's length. */
+static size_t on_header(char *, size_t size, size_t nmemb, void *user)
+{
+	struct ems_answer *a = user;
+
+	a->head_len += size * nmemb;
+	a->is_head_too_large = a->head_len > HEAD_MAX;
+	return a->is_head_too_large ? 0 : size * nmemb;
 }
 
 /* Called about once a second while a call is under way: a stop must not wait for EMS. */
@@ -94,6 +105,7 @@ static int open_handle(struct ems_conn *c)
 	curl_easy_setopt(h, CURLOPT_XFERINFODATA, c);
 	curl_easy_setopt(h, CURLOPT_NOPROGRESS, 0L);
 	curl_easy_setopt(h, CURLOPT_WRITEFUNCTION, on_body);
+	curl_easy_setopt(h, CURLOPT_HEADERFUNCTION, on_header);
 	return 0;
 }
 
@@ -119,6 +131,10 @@ static int failure_of(struct ems_conn *c, enum state_obj obj, CURLcode cc,
 		return -ECANCELED;
 	if (a->is_too_large) {
 		ems_call_failed(c, obj, "answer is larger than 64 MiB");
+		return -EFBIG;
+	}
+	if (a->is_head_too_large) {
+		ems_call_failed(c, obj, "answer's header is larger than 64 KiB");
 		return -EFBIG;
 	}
 	switch (cc) {
@@ -174,6 +190,7 @@ int ems_call(struct ems_conn *c, enum state_obj obj, const char *query, const ch
 	}
 	curl_easy_setopt(c->curl, CURLOPT_URL, url);
 	curl_easy_setopt(c->curl, CURLOPT_WRITEDATA, &a);
+	curl_easy_setopt(c->curl, CURLOPT_HEADERDATA, &a);
 	if (json != NULL) {
 		headers = curl_slist_append(NULL, "Content-Type: application/json");
 		curl_easy_setopt(c->curl, CURLOPT_POSTFIELDS, json);

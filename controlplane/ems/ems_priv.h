@@ -121,8 +121,8 @@ struct ems_conn {
 /* ems_call.c: one REST call. */
 struct ems_answer {
 	uint8_t *body;
-	size_t len, cap;
-	bool is_too_large;
+	size_t len, cap, head_len;
+	bool is_too_large, is_head_too_large;
 	long http;
 };
 

@@ -12,7 +12,7 @@
  *	GET    /faults                 POST /faults             {name,count,entry}
  *	GET    /stats                  POST /notify             {topic}
  *	GET    /churn                  POST /churn              {rate,seconds,seed,notify_ms}
- *	GET    /digest
+ *	GET    /digest                 POST /hostile            {kind}
  */
 #include "emsim/sim.h"
 
@@ -377,6 +377,21 @@ static void do_stats(struct admin_call *ac)
 		   sim->store.nb_tags, (unsigned long long)s->admin_requests);
 }
 
+static void do_hostile(struct admin_call *ac)
+{
+	const char *name = text_of(ac, "kind");
+	const int kind = name != NULL ? hostile_parse(name) : -ENOENT;
+
+	if (kind < 0) {
+		fail(ac, 404, "no such kind");
+		return;
+	}
+	ac->sim->hostile = (enum hostile)kind;
+	/* So that gateways ask, and hear something else again. */
+	ac->sim->pending_topics |= TOPIC_SYSINFO | TOPIC_TAGS;
+	buf_printf(&ac->out, "{\"kind\":\"%s\"}", name);
+}
+
 static void do_churn(struct admin_call *ac)
 {
 	struct sim *sim = ac->sim;
@@ -454,6 +469,7 @@ static const struct admin_route {
 	{"POST", "/faults", NULL, do_fault},
 	{"GET", "/stats", NULL, do_stats},
 	{"POST", "/notify", NULL, do_notify},
+	{"POST", "/hostile", NULL, do_hostile},
 	{"GET", "/churn", NULL, do_churn_status},
 	{"POST", "/churn", NULL, do_churn},
 	{"GET", "/digest", NULL, do_digest},

@@ -237,6 +237,7 @@ static void fault_inner(struct report_call *rc)
 {
 	struct faults *f = &rc->sim->faults;
 
+	hostile_inner(rc->sim->hostile, rc->entry, &rc->inner);
 	if (fault_take(f, FAULT_WRONG_TYPES, rc->entry))
 		make_wrong_types(&rc->inner);
 	if (fault_take(f, FAULT_DEEP_JSON, rc->entry))
@@ -526,6 +527,10 @@ void api_handle(struct sim *sim, struct conn *c, const struct http_req *rq)
 		return;
 	}
 	make_answer(sim, c, rq, r, &a);
+	if (c->state != CONN_WS && hostile_answer(sim->hostile, entry, rq->path, &c->out)) {
+		buf_free(&a.body);
+		return;
+	}
 	if (c->state != CONN_WS)
 		send_answer(sim, c, entry, rq->keep_alive, &a);
 	log_request(sim, c, rq, c->state == CONN_WS ? 101 : a.status, a.body.len);

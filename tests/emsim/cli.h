@@ -37,5 +37,6 @@ int cmd_uid(const struct cli *cli);
 int cmd_fault(const struct cli *cli);
 int cmd_stats(const struct cli *cli);
 int cmd_notify(const struct cli *cli);
+int cmd_hostile(const struct cli *cli);
 int cmd_churn(const struct cli *cli);
 int cmd_digest(const struct cli *cli);

@@ -507,3 +507,11 @@ int cmd_digest(const struct cli *cli)
 {
 	return finish(cli, ask(cli, "GET", "/digest", NULL));
 }
+
+int cmd_hostile(const struct cli *cli)
+{
+	if (cli->words.nb != 1)
+		return usage("hostile KIND");
+	return finish(cli,
+		      ask(cli, "POST", "/hostile", json_pack("{s:s}", "kind", cli->words.v[0])));
+}

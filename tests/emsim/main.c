@@ -45,6 +45,8 @@ static const struct command {
 	{"stats", cmd_stats, "", "show what the server was asked", "stats --dir /tmp/ems"},
 	{"notify", cmd_notify, "TOPIC", "send a notification without a change",
 	 "notify --dir /tmp/ems avatar"},
+	{"hostile", cmd_hostile, "KIND", "send what no EMS in its senses sends; KIND off ends it",
+	 "hostile --dir /tmp/ems names"},
 	{"churn", cmd_churn, "", "change devices at a rate; without options: how far it is",
 	 "churn --dir /tmp/ems --rate 10000 --seconds 60"},
 	{"digest", cmd_digest, "", "a number that tells two fleets apart", "digest --dir /tmp/ems"},

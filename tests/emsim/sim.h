@@ -12,6 +12,7 @@
 #include "emsim/certs.h"
 #include "emsim/churn.h"
 #include "emsim/faults.h"
+#include "emsim/hostile.h"
 #include "emsim/report.h"
 #include "emsim/store.h"
 #include "emsim/synth.h"
@@ -110,6 +111,7 @@ struct sim {
 	struct store store;
 	struct pki pki;
 	struct faults faults;
+	enum hostile hostile;
 	struct report_ids ids;
 	struct churn churn;
 	struct sim_stats stats;

@@ -218,7 +218,8 @@ static void notify_conn(struct sim *sim, struct conn *c, const char *topic)
 		return;
 	if (fault_take(&sim->faults, FAULT_WS_GARBAGE, ENTRY_WS))
 		n /= 2;
-	send_frame(c, OP_TEXT, text, (size_t)n);
+	if (!hostile_frame(sim->hostile, text, (size_t)n, &c->out))
+		send_frame(c, OP_TEXT, text, (size_t)n);
 	sim->stats.notifications++;
 }
 
