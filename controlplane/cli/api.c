@@ -40,6 +40,8 @@ static int tell_unreachable(const struct cli *cli, int rc)
 			     "--timeout 60, and see its log.",
 			     cli->timeout_s);
 		return CLI_UNREACHABLE;
+	case -ECANCELED:
+		return CLI_INTERRUPTED;
 	case -ENAMETOOLONG:
 		cli_complain("a socket's path has at most 107 bytes: %s", path);
 		return CLI_USAGE;
@@ -73,8 +75,7 @@ static int tell_refused(const struct http_answer *a)
 	else
 		cli_complain("the server answered %d", a->status);
 	if (a->status == 403)
-		(void)fprintf(stderr, "Run as root, or join the group that the document's "
-				      "api.group names.\n");
+		cli_tell("Run as root, or join the group that the document's api.group names.");
 	json_decref(j);
 	return exit_of(a->status);
 }

@@ -16,20 +16,43 @@
 #include <stdlib.h>
 #include <string.h>
 
-void cli_complain(const char *fmt, ...)
+static bool is_quiet; /* of the one thread that asks */
+
+void cli_be_quiet(bool quiet)
+{
+	is_quiet = quiet;
+}
+
+__attribute__((format(printf, 2, 0))) static void tell(const char *before, const char *fmt,
+						       va_list ap)
 {
 	char *text = NULL;
-	va_list ap;
-	int n;
+	const int n = vasprintf(&text, fmt, ap);
 
-	va_start(ap, fmt);
-	n = vasprintf(&text, fmt, ap);
-	va_end(ap);
 	if (n < 0)
 		return;
 	text_clean(text, (size_t)n, true);
-	(void)fprintf(stderr, "tagwardenctl: %s\n", text);
+	if (!is_quiet)
+		(void)fprintf(stderr, "%s%s\n", before, text);
 	free(text);
+}
+
+void cli_complain(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	tell("tagwardenctl: ", fmt, ap);
+	va_end(ap);
+}
+
+void cli_tell(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	tell("", fmt, ap);
+	va_end(ap);
 }
 
 /* 1: <list> has option <name> with a value, 0: without, -1: not at all. */
@@ -186,9 +209,9 @@ static void tell_next(const char *place, const char *prefix)
 	for (size_t i = 0; grammar_next(place, prefix, i, &n); i++) {
 		(void)snprintf(below, sizeof(below), "%s%s%.*s", place, place[0] != '\0' ? " " : "",
 			       (int)n.len, n.word);
-		(void)fprintf(stderr, "  %-20.*s %s\n", (int)n.len, n.word,
-			      n.command != NULL ? n.help
-						: grammar_level_help(below, help, sizeof(help)));
+		cli_tell("  %-20.*s %s", (int)n.len, n.word,
+			 n.command != NULL ? n.help
+					   : grammar_level_help(below, help, sizeof(help)));
 	}
 }
 
@@ -207,7 +230,7 @@ static void tell_unknown(const struct grammar_match *m, const char **word, size_
 	}
 	if (cli_suggest(typed))
 		return;
-	(void)fprintf(stderr, "What there is%s%s:\n", m->nb_words > 0 ? " after " : "", m->place);
+	cli_tell("What there is%s%s:", m->nb_words > 0 ? " after " : "", m->place);
 	tell_next(m->place, "");
 }
 
@@ -247,6 +270,17 @@ static int check_usage(const struct cli *cli, const struct command *c)
 		cli_complain("usage: tagwardenctl %s%s%s; see tagwardenctl %s --help", c->words,
 			     c->args[0] != '\0' ? " " : "", c->args, c->words);
 		return CLI_USAGE;
+	}
+	return CLI_OK;
+}
+
+int cli_parse_general(struct cli *cli, int argc, char **argv)
+{
+	for (int i = 0; i < argc; i++) {
+		const int rc = take_option(cli, argc, argv, &i);
+
+		if (rc != CLI_OK)
+			return rc;
 	}
 	return CLI_OK;
 }

@@ -68,6 +68,7 @@ static void catch_signals(void)
 	/* Once: the second one is not ours. */
 	struct sigaction sa = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
 
+	atomic_store(&is_interrupted, false);
 	sigemptyset(&sa.sa_mask);
 	(void)sigaction(SIGINT, &sa, NULL);
 	(void)sigaction(SIGTERM, &sa, NULL);

@@ -14,12 +14,13 @@
 /* The exit status tells a script what to do next; tagwardenctl(1) lists them. */
 enum cli_exit {
 	CLI_OK = 0,
-	CLI_REFUSED = 1,     /* the server would not, or what was asked for is not in order */
-	CLI_USAGE = 2,       /* the command line is wrong; nothing was asked */
-	CLI_UNREACHABLE = 3, /* no answer from the control plane */
-	CLI_FORBIDDEN = 4,   /* this user may not */
-	CLI_NOT_FOUND = 5,   /* no such device, session, service */
-	CLI_BAD_ANSWER = 6,  /* an answer that makes no sense, or no memory for it */
+	CLI_REFUSED = 1,       /* the server would not, or what was asked for is not in order */
+	CLI_USAGE = 2,         /* the command line is wrong; nothing was asked */
+	CLI_UNREACHABLE = 3,   /* no answer from the control plane */
+	CLI_FORBIDDEN = 4,     /* this user may not */
+	CLI_NOT_FOUND = 5,     /* no such device, session, service */
+	CLI_BAD_ANSWER = 6,    /* an answer that makes no sense, or no memory for it */
+	CLI_INTERRUPTED = 130, /* Ctrl-C, as shells have it */
 };
 
 #define CLI_ARGS_MAX 64u /* a filter has many words */
@@ -34,7 +35,10 @@ struct cli_option {
 	const char *value; /* "" for one that takes none */
 };
 
+struct shell;
+
 struct cli {
+	struct shell *shell; /* that the command runs in; NULL: it runs alone */
 	const char *socket_path;
 	unsigned timeout_s, watch_s;
 	bool is_json, is_help, is_bold;
@@ -74,8 +78,12 @@ bool cli_option_uint(const struct cli *cli, const char *name, uint64_t fallback,
 /* Digits alone, up to <max>. */
 bool cli_parse_uint(const char *s, uint64_t max, uint64_t *ret);
 
+/* Between two calls nobody is told anything: for what is asked by the way. */
+void cli_be_quiet(bool quiet);
 /* Complain on stderr with control bytes replaced; "tagwardenctl: " stands before it. */
 void cli_complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* The same without that, for the lines that follow. */
+void cli_tell(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /* ---- args.c ---- */
 
@@ -85,6 +93,9 @@ void cli_complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
  */
 int cli_parse(struct cli *cli, int argc, char **argv, const struct command **ret, char *ret_words,
 	      size_t cap);
+
+/* General options alone, for the shell. */
+int cli_parse_general(struct cli *cli, int argc, char **argv);
 
 /* ---- help.c ---- */
 

@@ -4,6 +4,7 @@
 
 #include "cli/cli.h"
 #include "cli/handlers.h"
+#include "cli/shell.h"
 
 #include <stddef.h>
 
@@ -47,7 +48,7 @@ const struct command cli_commands[] = {
 	{"show connections", "", "address=IP port=PORT state=STATE limit=N", 0, 0,
 	 "TCP connections, of all or with an address, a port or a state",
 	 "tagwardenctl show connections --address 192.0.2.1 --state established", show_connections},
-	{"show connection", "ID", "", 1, 1,
+	{"show connection", "CONNECTION", "", 1, 1,
 	 "all of one TCP connection: windows, losses, timers, options, queues",
 	 "tagwardenctl show connection 0.17.3 --watch 1", show_connection},
 	{"show histogram", "", "", 0, 0, "change-to-cut and request times: p50, p99, max",
@@ -57,13 +58,13 @@ const struct command cli_commands[] = {
 	{"show bugs", "", "", 0, 0, "counters that are zero unless something is wrong with us",
 	 "tagwardenctl show bugs", show_bugs},
 	{"capture", "[FILTER...]",
-	 "interface=NAME write=FILE snaplen=BYTES count=N duration=SECONDS direction=in|out", 0,
-	 CLI_ARGS_MAX, "packets as pcapng, to a file or a pipe; FILTER as in pcap-filter(7)",
+	 "interface=INTERFACE write=FILE snaplen=BYTES count=N duration=SECONDS direction=in|out",
+	 0, CLI_ARGS_MAX, "packets as pcapng, to a file or a pipe; FILTER as in pcap-filter(7)",
 	 "tagwardenctl capture --interface wan --write wan.pcapng tcp port 443", capture},
-	{"explain", "[REQUEST-ID]", "uid=UID service=NAME source=IP serial=HEX", 0, 1,
+	{"explain", "[REQUEST-ID]", "uid=UID service=SERVICE source=IP serial=HEX", 0, 1,
 	 "why a request was denied, or what would be decided; every step",
 	 "tagwardenctl explain --uid " UID " --service intranet", explain},
-	{"kill session", "ID", "", 1, 1, "end a session now", "tagwardenctl kill session 2811",
+	{"kill session", "SESSION", "", 1, 1, "end a session now", "tagwardenctl kill session 2811",
 	 kill_session},
 	{"reload", "", "", 0, 0, "read the document anew; one with errors changes nothing",
 	 "tagwardenctl reload", document_reload},
@@ -71,9 +72,10 @@ const struct command cli_commands[] = {
 	 "tagwardenctl check /etc/tagwarden/tagwarden.json", document_check},
 	{"ems pull", "", "", 0, 0, "pull every object from EMS now", "tagwardenctl ems pull",
 	 ems_pull},
-	{"vpn connect", "UID IP", "interface=NAME", 2, 2, "tell EMS that a VPN user has come",
+	{"vpn connect", "UID IP", "interface=INTERFACE", 2, 2, "tell EMS that a VPN user has come",
 	 "tagwardenctl vpn connect " UID " 192.0.2.20 --interface vpn0", vpn_connect},
-	{"vpn disconnect", "UID IP", "interface=NAME", 2, 2, "tell EMS that a VPN user has left",
+	{"vpn disconnect", "UID IP", "interface=INTERFACE", 2, 2,
+	 "tell EMS that a VPN user has left",
 	 "tagwardenctl vpn disconnect " UID " 192.0.2.20 --interface vpn0", vpn_disconnect},
 	{"metrics", "", "", 0, 0, "all counters in the Prometheus text format",
 	 "tagwardenctl metrics", show_metrics},
@@ -104,5 +106,12 @@ const struct command cli_commands[] = {
 	{"diagnose wad dev query-by ipv4", "IP", "", 1, 1,
 	 "the device behind an address as the proxy knows it, in the field's format",
 	 "tagwardenctl diagnose wad dev query-by ipv4 192.0.2.20", diagnose_query_by_ipv4},
+	{"completion bash", "", "", 0, 0, "a completion script for bash, to be sourced",
+	 "tagwardenctl completion bash", completion_bash},
+	{"help", "[WORD...]", "", 0, 16, "commands that begin so, with examples",
+	 "tagwardenctl help show", help_words},
+	{"exit", "", "", 0, 0, "leave the shell; so do quit and Ctrl-D", "tagwardenctl exit",
+	 shell_exit},
+	{"quit", "", "", 0, 0, "leave the shell", "tagwardenctl quit", shell_exit},
 	{0},
 };

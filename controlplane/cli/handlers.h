@@ -61,6 +61,12 @@ int explain(struct cli *cli);
 int document_reload(struct cli *cli);
 int document_check(struct cli *cli);
 
+/* help.c */
+int help_words(struct cli *cli);
+
+/* completion.c */
+int completion_bash(struct cli *cli);
+
 /* diagnose_record.c */
 int diagnose_record_list(struct cli *cli);
 

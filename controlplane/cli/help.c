@@ -3,6 +3,8 @@
 /* Help on every level, from the table of commands. */
 
 #include "cli/cli.h"
+#include "cli/grammar.h"
+#include "cli/handlers.h"
 #include "cli/text.h"
 
 #include <stdio.h>
@@ -108,10 +110,10 @@ bool cli_suggest(const char *words)
 	cli_complain("there is no command \"%s\"", words);
 	if (best == SUGGEST_MAX)
 		return false;
-	(void)fprintf(stderr, "Did you mean:\n");
+	cli_tell("Did you mean:");
 	for (const struct command *c = cli_commands; c->words != NULL; c++)
 		if (distance(c, words) == best)
-			(void)fprintf(stderr, "  tagwardenctl %s %s\n", c->words, c->args);
+			cli_tell("  tagwardenctl %s %s", c->words, c->args);
 	return true;
 }
 
@@ -119,4 +121,20 @@ void cli_dump_commands(void)
 {
 	for (const struct command *c = cli_commands; c->words != NULL; c++)
 		printf("%s\t%s\t%s\t%s\t%s\n", c->words, c->args, c->options, c->help, c->example);
+}
+
+int help_words(struct cli *cli)
+{
+	struct grammar_match m;
+
+	grammar_match(cli->arg, cli->nb_args, &m);
+	if (m.nb_words < cli->nb_args) {
+		cli_complain("no command begins with these words; help lists all");
+		return CLI_USAGE;
+	}
+	if (m.command != NULL && m.nb_words > 0)
+		cli_help_command(m.command);
+	else
+		cli_help_level(m.place);
+	return CLI_OK;
 }

@@ -77,6 +77,7 @@ struct http_call {
 
 /*
  * -ENOENT, -ECONNREFUSED, -EACCES: of connecting; -ETIMEDOUT; -ENAMETOOLONG: the path does not
- * fit a socket's address; -EPIPE: the server went away; and what http_reader_feed() returns.
+ * fit a socket's address; -ECANCELED: Ctrl-C, see interrupt.h; -EPIPE: the server went away; and
+ * what http_reader_feed() returns.
  */
 [[nodiscard]] int http_call(const struct http_call *c, struct http_answer *ret);

@@ -3,6 +3,7 @@
 /* One call: connect, send, read, close. */
 
 #include "cli/http.h"
+#include "cli/interrupt.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -37,10 +38,11 @@ static int wait_for(const struct http_call *c, int fd, short events, uint64_t de
 			return -ETIMEDOUT;
 		if (c->on_wait != NULL)
 			c->on_wait(c->user);
+		if (interrupt_is_set())
+			return -ECANCELED;
+		/* In slices: a signal just before poll() would not wake it. */
 		rc = poll(&p, 1,
-			  c->on_wait != NULL && deadline_ms - now > SLICE_MS
-				  ? (int)SLICE_MS
-				  : (int)(deadline_ms - now));
+			  deadline_ms - now > SLICE_MS ? (int)SLICE_MS : (int)(deadline_ms - now));
 	} while (rc == 0 || (rc < 0 && errno == EINTR));
 	return rc < 0 ? -errno : 0;
 }

@@ -3,13 +3,15 @@
 /* tagwardenctl: the operator's command line, a client of the API like any other. */
 
 #include "cli/cli.h"
+#include "cli/complete.h"
+#include "cli/run.h"
+#include "cli/shell.h"
 
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
 #define TIMEOUT_S 10u
@@ -40,48 +42,36 @@ static void look_around(struct cli *cli)
 		       term != NULL && strcmp(term, "dumb") != 0;
 }
 
-/* Until it fails or the user has seen enough (Ctrl-C ends the process). */
-static int watch(struct cli *cli, const struct command *c)
+/* Does any of <argv> name a command? Options do not, nor do their values. */
+static bool has_words(int argc, char **argv)
 {
-	const struct timespec pause = {.tv_sec = (time_t)cli->watch_s};
-	int rc;
-
-	for (;;) {
-		if (cli->terminal != 0)
-			printf("\033[H\033[2J");
-		rc = c->run(cli);
-		if (rc != CLI_OK || fflush(stdout) != 0)
-			return rc;
-		(void)nanosleep(&pause, NULL);
-		if (cli->terminal == 0)
-			printf("\n");
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--socket") == 0 || strcmp(argv[i], "--timeout") == 0)
+			i++;
+		else if (strncmp(argv[i], "--socket=", 9) != 0 &&
+			 strncmp(argv[i], "--timeout=", 10) != 0)
+			return true;
 	}
+	return false;
 }
 
-static int run(struct cli *cli, const struct command *c, const char *words)
+/* --complete WORD... PREFIX: for the completion of bash. */
+static int print_candidates(const struct cli *cli, int argc, char **argv)
 {
-	if (cli->is_help) {
-		if (c != NULL)
-			cli_help_command(c);
-		else
-			cli_help_level(words);
-		return CLI_OK;
-	}
-	if (cli->watch_s != 0 && strncmp(c->words, "show ", 5) == 0)
-		return watch(cli, c);
-	if (cli->watch_s != 0) {
-		cli_complain("--watch is for commands that show something");
+	static struct candidates found;
+
+	if (argc == 0)
 		return CLI_USAGE;
-	}
-	return c->run(cli);
+	complete_words(cli, (const char *const *)argv, (size_t)argc - 1, argv[argc - 1], &found);
+	for (size_t i = 0; i < found.nb; i++)
+		if (!found.list[i].is_hint)
+			printf("%s\n", found.list[i].text);
+	return CLI_OK;
 }
 
 int main(int argc, char **argv)
 {
-	const struct command *c;
-	char words[256];
 	struct cli cli;
-	int rc;
 
 	(void)signal(SIGPIPE, SIG_DFL);
 	look_around(&cli);
@@ -89,15 +79,16 @@ int main(int argc, char **argv)
 		cli_dump_commands();
 		return CLI_OK;
 	}
+	if (argc >= 2 && strcmp(argv[1], "--complete") == 0)
+		return print_candidates(&cli, argc - 2, argv + 2);
 	if (argc == 2 && strcmp(argv[1], "--version") == 0) {
 		printf("tagwardenctl %s\n", TAGWARDEN_VERSION);
 		return CLI_OK;
 	}
-	rc = cli_parse(&cli, argc - 1, argv + 1, &c, words, sizeof(words));
-	if (rc == CLI_OK)
-		rc = run(&cli, c, words);
-	/* A full disk must not pass for success. */
-	if (fflush(stdout) != 0 || ferror(stdout))
-		return rc == CLI_OK ? CLI_BAD_ANSWER : rc;
-	return rc;
+	if (!has_words(argc, argv)) {
+		const int rc = cli_parse_general(&cli, argc - 1, argv + 1);
+
+		return rc == CLI_OK ? shell_run(&cli) : rc;
+	}
+	return run_words(&cli, argc - 1, argv + 1);
 }

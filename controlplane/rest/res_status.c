@@ -115,6 +115,10 @@ static void get_status(const struct rest_req *req, struct rest_res *res)
 		snapshot_json(&ps), "devices", "total", (int)sc.devices, "online", (int)sc.online,
 		"registered", (int)sc.registered, "quarantined", (int)sc.quarantined, "with_tags",
 		(int)sc.with_tags, "tagsets", (int)sc.tagsets);
+	json_object_set_new(res->json, "gateway",
+			    json_pack("{s:o,s:o}", "serial_number",
+				      rest_cstr(cp->config->gateway_serial), "vdom",
+				      rest_cstr(cp->config->vdom)));
 	json_object_set_new(res->json, "records",
 			    json_pack("{s:I,s:I,s:I}", "read", (json_int_t)cp->records.read, "lost",
 				      (json_int_t)cp->records.lost, "pulls",
