@@ -3,7 +3,9 @@
 /*
  * The server: libwebsockets on a unix socket. Who may connect is the socket file's mode and
  * group, and is checked again by the peer's credentials before a request is looked at. There is
- * no other way in: no header, no address and no upgrade changes what a peer may do.
+ * no other way in: no header, no address and no upgrade changes what a peer may do. An upgrade is
+ * a request like any other: it is routed and answered, and only a stream of text goes on as a
+ * WebSocket.
  */
 
 #include "rest/rest.h"
@@ -284,23 +286,32 @@ static int refuse(struct lws *wsi, struct pss *p, int status, const char *detail
 	return start_answer(wsi, p, &res);
 }
 
-static int on_request(struct rest *rest, struct lws *wsi, struct pss *p)
+/* Who asks, and for what. 0, or the status to refuse it with. */
+static int check_request(struct rest *rest, struct lws *wsi, struct pss *p, const char **ret_detail)
 {
-	int rc;
-
 	p->is_answered = false;
 	pss_reset(p);
 	find_who(rest, wsi, &p->who);
+	*ret_detail = "This user may not use the API.";
 	if (p->who.role == REST_ROLE_DEFAULT) {
 		rest->nb_refused++;
-		return refuse(wsi, p, 403, "This user may not use the API.");
+		return 403;
 	}
 	/* Browsers say where a request comes from; nothing that a page may ask for is here. */
+	*ret_detail = "Requests with an Origin are refused.";
 	if (lws_hdr_total_length(wsi, WSI_TOKEN_ORIGIN) > 0)
-		return refuse(wsi, p, 403, "Requests with an Origin are refused.");
-	rc = take_uri(wsi, p);
-	if (rc != 0)
-		return refuse(wsi, p, rc, "Method or target not understood.");
+		return 403;
+	*ret_detail = "Method or target not understood.";
+	return take_uri(wsi, p);
+}
+
+static int on_request(struct rest *rest, struct lws *wsi, struct pss *p)
+{
+	const char *detail;
+	const int status = check_request(rest, wsi, p, &detail);
+
+	if (status != 0)
+		return refuse(wsi, p, status, detail);
 	if (p->method != REST_GET && lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH) > 0) {
 		char len[16] = "";
 
@@ -354,6 +365,79 @@ static int on_writable(struct lws *wsi, struct pss *p)
 	return lws_http_transaction_completed(wsi) ? -1 : 0;
 }
 
+/* lws closes the connection when we return, so that the answer is written at once. */
+static int refuse_upgrade(struct lws *wsi, struct pss *p, int status, const char *detail)
+{
+	if (refuse(wsi, p, status, detail) != 0)
+		return -1;
+	(void)on_writable(wsi, p);
+	pss_reset(p);
+	return -1;
+}
+
+/* 0: go on. -1: answered, or not to be answered. */
+static int on_upgrade(struct rest *rest, struct lws *wsi, struct pss *p)
+{
+	const char *detail;
+	const int status = check_request(rest, wsi, p, &detail);
+	struct rest_req req = {.cp = rest->cp,
+			       .who = &p->who,
+			       .method = p->method,
+			       .path = p->path,
+			       .query = p->query};
+	struct rest_res res;
+
+	if (status != 0)
+		return refuse_upgrade(wsi, p, status, detail);
+	if (p->method != REST_GET)
+		return refuse_upgrade(wsi, p, 405, "Only a GET can be upgraded.");
+	rest->nb_requests++;
+	rest_dispatch(&req, &res);
+	if (res.stream != NULL && res.stream->is_text) {
+		p->stream = res.stream;
+		p->is_answered = true;
+		LOG(NOTICE, "%s %s %s", p->stream->words, p->who.how, p->who.from);
+		return 0;
+	}
+	if (res.stream == NULL && res.status >= 300) {
+		if (start_answer(wsi, p, &res) == 0)
+			(void)on_writable(wsi, p);
+		pss_reset(p);
+		return -1;
+	}
+	if (res.stream != NULL)
+		res.stream->ops->close(res.stream->user);
+	json_decref(res.json);
+	free(res.text);
+	return refuse_upgrade(wsi, p, 400, "This resource does not stream over a WebSocket.");
+}
+
+/* A frame with what there is; the timer asks again. */
+static int write_frame(struct lws *wsi, struct pss *p)
+{
+	unsigned char buf[LWS_PRE + PIECE];
+	bool is_end = false;
+	size_t n;
+
+	if (p->stream == NULL)
+		return -1;
+	n = p->stream->ops->read(p->stream->user, buf + LWS_PRE, PIECE, &is_end);
+	if (n > 0 && lws_write(wsi, buf + LWS_PRE, n, LWS_WRITE_TEXT) < (int)n)
+		return -1;
+	if (n > 0)
+		lws_callback_on_writable(wsi);
+	return is_end ? -1 : 0;
+}
+
+static int on_ws_established(struct lws *wsi, struct pss *p)
+{
+	if (p->stream == NULL)
+		return -1;
+	lws_set_timer_usecs(wsi, p->stream->poll_us);
+	lws_callback_on_writable(wsi);
+	return 0;
+}
+
 static int on_http(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
 		   size_t len)
 {
@@ -371,12 +455,19 @@ static int on_http(struct lws *wsi, enum lws_callback_reasons reason, void *user
 		return on_writable(wsi, p);
 	case LWS_CALLBACK_TIMER:
 		return on_timer(wsi, p);
+	case LWS_CALLBACK_CLOSED:
 	case LWS_CALLBACK_CLOSED_HTTP:
 	case LWS_CALLBACK_HTTP_DROP_PROTOCOL:
 		if (p != NULL)
 			pss_reset(p);
 		return 0;
-	case LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION: /* no WebSocket here yet */
+	case LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION:
+		return p == NULL ? -1 : on_upgrade(rest, wsi, p);
+	case LWS_CALLBACK_ESTABLISHED:
+		return on_ws_established(wsi, p);
+	case LWS_CALLBACK_SERVER_WRITEABLE:
+		return write_frame(wsi, p);
+	case LWS_CALLBACK_RECEIVE: /* who listens has nothing to say */
 		return -1;
 	default:
 		return 0;
@@ -407,6 +498,12 @@ static gid_t group_of(const char *name)
 	return grp.gr_gid;
 }
 
+/* A listener that has gone without a word is found out. */
+static const lws_retry_bo_t keepalive = {
+	.secs_since_valid_ping = 20,
+	.secs_since_valid_hangup = 60,
+};
+
 /* Nobody may connect between bind and chmod: the mask makes the file private from the start. */
 static struct lws_context *listen_on(struct rest *rest)
 {
@@ -420,6 +517,7 @@ static struct lws_context *listen_on(struct rest *rest)
 		.keepalive_timeout = 30,
 		.fd_limit_per_thread = 256,
 		.vhost_name = "api",
+		.retry_and_idle_policy = &keepalive,
 	};
 	const mode_t old = umask(0177);
 	struct lws_context *lws = lws_create_context(&info);

@@ -82,6 +82,7 @@ struct rest_stream {
 	const struct rest_stream_ops *ops;
 	void *user;
 	uint32_t poll_us;
+	bool is_text;    /* UTF-8, each read() whole characters: a WebSocket may have it too */
 	char words[400]; /* for the log: what somebody sees */
 };
 
@@ -122,6 +123,7 @@ extern const struct rest_route rest_tcp_routes[];
 extern const struct rest_route rest_capture_routes[];
 extern const struct rest_route rest_conn_routes[];
 extern const struct rest_route rest_audit_routes[];
+extern const struct rest_route rest_debug_routes[];
 
 /* All of them, ended by NULL. */
 extern const struct rest_route *const rest_tables[];

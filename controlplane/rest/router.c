@@ -27,6 +27,7 @@ const struct rest_route *const rest_tables[] = {
 	rest_conn_routes,
 	rest_capture_routes,
 	rest_audit_routes,
+	rest_debug_routes,
 	NULL,
 };
 /* clang-format on */
