@@ -24,7 +24,9 @@ static void print_ems_status(const json_t *e)
 	       view_string(e, "capabilities", "")[0] != '\0' ? "true" : "false");
 	printf("verified identity: %s\n", view_bool(e, "verified") ? "true" : "false");
 	printf("interface-selection-method: 0\n");
-	printf("verify-peer-method: 3\n");
+	printf("verify-peer-method: %d\n", view_bool(e, "trust_ca_cn") ? 4 : 3);
+	/* A key for tokens that agents would show; nothing here reads them. */
+	printf("ztna-public-key:(nil)\n");
 	printf("Websocket status: %s, oif: 0\n", view_string(e, "websocket", ""));
 }
 

@@ -30,6 +30,10 @@ int diagnose_dynamic_list(struct cli *cli);
 /* show_vpn.c */
 int show_vpn(struct cli *cli);
 
+/* fctems.c */
+int fctems_verify(struct cli *cli);
+int fctems_test(struct cli *cli);
+
 /* show_devices.c */
 int show_devices(struct cli *cli);
 int show_device(struct cli *cli);

@@ -26,6 +26,24 @@ static const struct view_column call_columns[] = {
 	{"LAST ERROR", "last_error", VIEW_PLAIN, TABLE_SHRINK},
 };
 
+/* What EMS does not offer, where that matters here. */
+static void print_missing(const json_t *e)
+{
+	json_t *cap;
+	size_t i;
+
+	json_array_foreach(view_at(e, "capability_list"), i, cap)
+	{
+		char text[VIEW_TEXT_MAX];
+
+		if (view_bool(cap, "offered") || view_string(cap, "without", "")[0] == '\0')
+			continue;
+		(void)snprintf(text, sizeof(text), "%.40s: %.200s", view_string(cap, "name", ""),
+			       view_string(cap, "without", ""));
+		view_line_text("  not offered", text);
+	}
+}
+
 static void print_ems(const struct cli *cli, const json_t *e)
 {
 	char age[VIEW_TEXT_MAX], text[2 * VIEW_TEXT_MAX];
@@ -37,13 +55,15 @@ static void print_ems(const struct cli *cli, const json_t *e)
 		       view_bool(e, "enabled") ? "" : " (disabled)");
 	view_line_text("  server", text);
 	view_line("  connected", e, "connected", VIEW_PLAIN);
-	view_line("  verified", e, "verified", VIEW_PLAIN);
+	view_line("  verification", e, "verification", VIEW_PLAIN);
 	view_line("  synced", e, "synced", VIEW_PLAIN);
 	view_line("  websocket", e, "websocket", VIEW_PLAIN);
 	view_line("  serial number", e, "serial_number", VIEW_PLAIN);
 	view_line("  tenant", e, "tenant_id", VIEW_PLAIN);
 	view_line("  capabilities", e, "capabilities", VIEW_PLAIN);
+	print_missing(e);
 	view_line("  certificate", e, "certificate", VIEW_PLAIN);
+	view_line("  trust CA and CN", e, "trust_ca_cn", VIEW_PLAIN);
 	(void)snprintf(text, sizeof(text), "%s, %s ago%s", view_string(e, "last_contact", "never"),
 		       view_text(e, "last_contact_age_ms", VIEW_MS, age),
 		       view_bool(e, "out_of_sync") ? "; OUT OF SYNC" : "");

@@ -98,9 +98,10 @@ struct config_ems {
 	bool has_fingerprint;
 	uint8_t fingerprint[CONFIG_FINGERPRINT_LEN]; /* of the server's certificate */
 	bool is_trust_ca_cn;
+	bool is_confirm; /* an operator confirms the certificate, unless there is a fingerprint */
 	struct config_keypair client;
-	const char *serial_number;
-	const char *tenant_id; /* empty: the default site */
+	const char *serial_number; /* empty: the CN of the confirmed certificate */
+	const char *tenant_id;     /* empty: as EMS tells */
 	struct config_ca ztna_ca;
 	bool is_websocket;
 	bool is_pull_sysinfo;
@@ -326,6 +327,11 @@ struct config_env {
 	 * no ztna_ca. Returns how many, the array is valid until the next call. NULL: none.
 	 */
 	size_t (*learnt_cas)(void *user, unsigned ems_id, const struct slice **ret);
+	/*
+	 * Serial number learnt from the EMS of that id, "" when there is none yet; asked for when
+	 * the document names none. Valid until the next call. NULL: none.
+	 */
+	const char *(*learnt_serial)(void *user, unsigned ems_id);
 	void *user;
 };
 

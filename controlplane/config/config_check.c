@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define COND_NODES_MAX 4096u /* nodes of one tag expression */
 
@@ -51,26 +52,34 @@ static void check_object_ids(struct checker *c, unsigned ems)
 				     e->object_ids[i].object);
 }
 
+/* Two connectors to one EMS are two sites of it, and each has to say which. */
+static void check_same_serial(struct checker *c, unsigned i, unsigned j)
+{
+	const struct config_ems *a = &c->cfg->ems[i], *b = &c->cfg->ems[j];
+
+	if (a->serial_number[0] == '\0' || strcmp(a->serial_number, b->serial_number) != 0)
+		return;
+	if (a->tenant_id[0] == '\0' || b->tenant_id[0] == '\0')
+		FAIL(c, CONFIG_AT("ems", i, ".serial_number"),
+		     "ems[%u] has the same serial number: then both need a tenant_id", j);
+	else if (strcasecmp(a->tenant_id, b->tenant_id) == 0)
+		FAIL(c, CONFIG_AT("ems", i, ".tenant_id"),
+		     "ems[%u] has the same serial number and tenant_id", j);
+}
+
 static void check_ems(struct checker *c)
 {
 	const struct config *cfg = c->cfg;
 
 	for (unsigned i = 0; i < cfg->nb_ems; i++) {
 		const struct config_ems *e = &cfg->ems[i];
-		if (e->verifying_ca.path == NULL && !e->has_fingerprint)
-			FAIL(c, CONFIG_AT("ems", i, ".verifying_ca"),
-			     "missing: without it or fingerprint the server cannot be told from "
-			     "an impostor");
 		for (unsigned j = 0; j < i; j++) {
 			if (cfg->ems[j].id == e->id)
 				FAIL(c, CONFIG_AT("ems", i, ".id"), "ems[%u] has the same id", j);
 			if (strcmp(cfg->ems[j].name, e->name) == 0)
 				FAIL(c, CONFIG_AT("ems", i, ".name"), "ems[%u] has the same name",
 				     j);
-			/* The issuer CN of a device's certificate tells its EMS. */
-			if (strcmp(cfg->ems[j].serial_number, e->serial_number) == 0)
-				FAIL(c, CONFIG_AT("ems", i, ".serial_number"),
-				     "ems[%u] has the same serial number", j);
+			check_same_serial(c, i, j);
 		}
 		check_object_ids(c, i);
 	}

@@ -114,6 +114,13 @@ static struct snap_arr put_zt_cas(struct compiler *c, const struct config_ems *e
 	return ders(c, learnt, nb);
 }
 
+static struct snap_str put_serial(struct compiler *c, const struct config_ems *e)
+{
+	if (e->serial_number[0] == '\0' && c->env->learnt_serial != NULL)
+		return str(c, c->env->learnt_serial(c->env->user, e->id));
+	return str(c, e->serial_number);
+}
+
 static struct snap_arr put_ems(struct compiler *c)
 {
 	const struct config *cfg = c->cfg;
@@ -128,7 +135,7 @@ static struct snap_arr put_ems(struct compiler *c)
 			continue;
 		struct snap_ems se = {
 			.name = str(c, e->name),
-			.serial_number = str(c, e->serial_number),
+			.serial_number = put_serial(c, e),
 			.tenant_id = str(c, e->tenant_id),
 			.ca = put_zt_cas(c, e),
 			.id = e->id,

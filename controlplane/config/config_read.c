@@ -220,6 +220,7 @@ static void read_ems(struct reader *r, const json_t *list)
 	for (unsigned i = 0; i < cfg->nb_ems; i++) {
 		const json_t *o = json_array_get(list, i);
 		const char *pin = json_string_value(json_object_get(o, "fingerprint"));
+		const char *sn = json_string_value(json_object_get(o, "serial_number"));
 		cfg->ems[i] = (struct config_ems){
 			.id = num(o, "id"),
 			.is_enabled = word(o, "status", WORDS("disable", "enable")) == 1,
@@ -229,9 +230,12 @@ static void read_ems(struct reader *r, const json_t *list)
 			.verifying_ca.path = file(r, o, "verifying_ca"),
 			.has_fingerprint = pin != NULL,
 			.is_trust_ca_cn = is_true(o, "trust_ca_cn"),
+			/* Who names neither CA nor serial number did not say whom to trust. */
+			.is_confirm = is_true(o, "confirm") || sn == NULL ||
+				      json_object_get(o, "verifying_ca") == NULL,
 			.client.certificate_path = file(r, o, "certificate"),
 			.client.key_path = file(r, o, "key"),
-			.serial_number = str(r, o, "serial_number"),
+			.serial_number = keep(r, sn == NULL ? "" : sn),
 			.tenant_id = str(r, o, "tenant_id"),
 			.ztna_ca.path = file(r, o, "ztna_ca"),
 			.is_websocket = is_true(o, "websocket"),

@@ -36,7 +36,7 @@ static void conn_free(struct ems_conn *c)
 	free(c->name);
 	free(c->server);
 	free(c->host);
-	free(c->serial_number);
+	free(c->cfg_serial);
 	free(c->tenant_id);
 	free(c->gateway_sn);
 	free(c->vdom);
@@ -132,7 +132,9 @@ static bool copy_config(struct ems_conn *c, const struct config *cfg, const stru
 	c->port = e->https_port;
 	c->has_fingerprint = e->has_fingerprint;
 	memcpy(c->fingerprint, e->fingerprint, sizeof(c->fingerprint));
+	ems_cert_emit_fingerprint(c->fingerprint, c->fingerprint_text);
 	c->is_trust_ca_cn = e->is_trust_ca_cn;
+	c->is_confirm = e->is_confirm;
 	c->is_websocket = e->is_websocket;
 	c->has_ztna_ca = e->ztna_ca.nb_der > 0;
 	c->is_pull_sysinfo = e->is_pull_sysinfo;
@@ -144,36 +146,16 @@ static bool copy_config(struct ems_conn *c, const struct config *cfg, const stru
 	c->name = strdup(e->name);
 	c->server = strdup(e->server);
 	c->host = url_host(e->server);
-	c->serial_number = strdup(e->serial_number);
+	c->cfg_serial = strdup(e->serial_number);
 	c->tenant_id = strdup(e->tenant_id);
 	c->gateway_sn = strdup(cfg->gateway_serial);
 	c->vdom = strdup(cfg->vdom);
 	c->ca_pem = copy_pem(e->verifying_ca.pem, &c->ca_len);
 	c->cert_pem = copy_pem(e->client.certificate_pem, &c->cert_len);
 	c->key_pem = copy_pem(e->client.key_pem, &c->key_len);
-	return c->name != NULL && c->server != NULL && c->host != NULL &&
-	       c->serial_number != NULL && c->tenant_id != NULL && c->gateway_sn != NULL &&
-	       c->vdom != NULL && c->ca_pem != NULL && c->cert_pem != NULL && c->key_pem != NULL;
-}
-
-/*
- * What is known under this id came from another EMS or another site: it is none of this one's
- * business.
- */
-static void forget_other(struct ems_conn *c)
-{
-	struct state_ems_pin pin;
-	const bool is_other =
-		state_ems_pin(c->cp->state, c->id, &pin) &&
-		(strcmp(pin.serial_number, c->serial_number) != 0 ||
-		 (c->tenant_id[0] != '\0' && strcasecmp(pin.tenant_id, c->tenant_id) != 0));
-
-	if (!is_other)
-		return;
-	LOG(NOTICE, "another EMS than before, its devices are forgotten ems=%s", c->name);
-	state_ems_forget(c->cp->state, c->id);
-	if (ems_publish(c) < 0)
-		LOG(WARN, "not published ems=%s", c->name);
+	return c->name != NULL && c->server != NULL && c->host != NULL && c->cfg_serial != NULL &&
+	       c->tenant_id != NULL && c->gateway_sn != NULL && c->vdom != NULL &&
+	       c->ca_pem != NULL && c->cert_pem != NULL && c->key_pem != NULL;
 }
 
 static struct ems_conn *conn_new(struct cp *cp, const struct config *cfg,
@@ -199,7 +181,7 @@ static int conn_start(struct ems_conn *c)
 {
 	struct state *st = c->cp->state;
 
-	forget_other(c);
+	ems_pin_load(c);
 	for (unsigned i = 0; i < STATE_OBJ__COUNT; i++)
 		c->cursor[i] = state_cursor(st, c->id, (enum state_obj)i);
 	/* Tags' addresses are not on disk: changes alone would be of no use. */
@@ -219,13 +201,10 @@ static struct ems_conn *find(const struct ems *ems, unsigned id)
 	return NULL;
 }
 
-static void on_device_pull(struct cp *cp, uint32_t ems_id, const struct device_uid *uid)
+static void pull_device(struct ems_conn *c, const struct device_uid *uid)
 {
-	struct ems_conn *c = find(cp->ems, ems_id);
 	bool is_known = false;
 
-	if (c == NULL)
-		return;
 	pthread_mutex_lock(&c->mutex);
 	for (unsigned i = 0; i < c->nb_pull && !is_known; i++)
 		is_known = device_uid_is_equal(&c->pull[i], uid);
@@ -233,6 +212,48 @@ static void on_device_pull(struct cp *cp, uint32_t ems_id, const struct device_u
 		c->pull[c->nb_pull++] = *uid;
 	pthread_mutex_unlock(&c->mutex);
 	ems_wake(c);
+}
+
+/*
+ * The issuer of a device's certificate names an EMS, not a site of it: all sites are asked, and
+ * the one that has the device registered answers.
+ */
+static void on_device_pull(struct cp *cp, uint32_t ems_id, const struct device_uid *uid)
+{
+	const struct ems *ems = cp->ems;
+	const struct ems_conn *asked = find(ems, ems_id);
+
+	for (unsigned i = 0; asked != NULL && i < ems->nb; i++)
+		if (ems->conn[i] == asked ||
+		    (asked->cfg_serial[0] != '\0' &&
+		     strcmp(ems->conn[i]->cfg_serial, asked->cfg_serial) == 0))
+			pull_device(ems->conn[i], uid);
+}
+
+int ems_confirm(struct cp *cp, unsigned id, const char *fingerprint)
+{
+	struct ems_conn *c = cp->ems == NULL ? NULL : find(cp->ems, id);
+
+	if (c == NULL)
+		return -ENOENT;
+	pthread_mutex_lock(&c->mutex);
+	(void)snprintf(c->confirmed, sizeof(c->confirmed), "%s", fingerprint);
+	pthread_mutex_unlock(&c->mutex);
+	ems_wake(c);
+	return 0;
+}
+
+int ems_test(struct cp *cp, unsigned id, uint32_t *ret_nb)
+{
+	struct ems_conn *c = cp->ems == NULL ? NULL : find(cp->ems, id);
+
+	if (c == NULL)
+		return -ENOENT;
+	pthread_mutex_lock(&c->mutex);
+	*ret_nb = ++c->nb_tests_wanted;
+	pthread_mutex_unlock(&c->mutex);
+	ems_wake(c);
+	return 0;
 }
 
 struct ems_conn *ems_conn_at(const struct cp *cp, unsigned i)
@@ -301,13 +322,13 @@ static bool is_same(const struct ems_conn *c, const struct config *cfg, const st
 	return e->is_enabled && c->port == e->https_port &&
 	       c->has_fingerprint == e->has_fingerprint &&
 	       memcmp(c->fingerprint, e->fingerprint, sizeof(c->fingerprint)) == 0 &&
-	       c->is_trust_ca_cn == e->is_trust_ca_cn && c->is_websocket == e->is_websocket &&
-	       c->has_ztna_ca == (e->ztna_ca.nb_der > 0) &&
+	       c->is_trust_ca_cn == e->is_trust_ca_cn && c->is_confirm == e->is_confirm &&
+	       c->is_websocket == e->is_websocket && c->has_ztna_ca == (e->ztna_ca.nb_der > 0) &&
 	       c->call_timeout_s == e->call_timeout_s && c->out_of_sync_s == e->out_of_sync_s &&
 	       c->is_pull_sysinfo == e->is_pull_sysinfo && c->is_pull_tags == e->is_pull_tags &&
 	       is_same_ids(c, e) && is_same_text(c->name, e->name) &&
 	       is_same_text(c->server, e->server) &&
-	       is_same_text(c->serial_number, e->serial_number) &&
+	       is_same_text(c->cfg_serial, e->serial_number) &&
 	       is_same_text(c->tenant_id, e->tenant_id) &&
 	       is_same_text(c->gateway_sn, cfg->gateway_serial) &&
 	       is_same_text(c->vdom, cfg->vdom) &&

@@ -29,5 +29,16 @@ struct ems_vpn {
  */
 [[nodiscard]] int ems_vpn_post(struct cp *cp, const struct ems_vpn *vpn);
 
+/*
+ * Holder of the lock: an operator trusts the certificate of <fingerprint> (upper case, colons) that
+ * EMS <id> shows. -ENOENT: no such connector.
+ */
+[[nodiscard]] int ems_confirm(struct cp *cp, unsigned id, const char *fingerprint);
+/*
+ * Holder of the lock: connect to EMS <id> now. What comes of it is in its status when as many
+ * tests are done as <ret_nb> says. -ENOENT: no such connector.
+ */
+[[nodiscard]] int ems_test(struct cp *cp, unsigned id, uint32_t *ret_nb);
+
 /* Holder of the lock: make all objects due now (`diagnose test application fcnacd 5`). */
 void ems_pull_all(struct cp *cp);

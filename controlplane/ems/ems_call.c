@@ -109,6 +109,24 @@ static int open_handle(struct ems_conn *c)
 	return 0;
 }
 
+void ems_fail(struct ems_conn *c, enum ems_code code, const char *what)
+{
+	static const char *const text[] = {
+		[-EMS_CODE_CONNECT] = "EMS server connection failed. ",
+		[-EMS_CODE_TIMEOUT] = "EMS server connection failed. ",
+		[-EMS_CODE_UNCONFIRMED] = "EMS server certificate has not been confirmed. ",
+		[-EMS_CODE_UNKNOWN_CA] = "EMS server certificate is not signed by any known CA.",
+		[-EMS_CODE_INCOMPATIBLE] = "EMS server connection failed because the server is not "
+					   "compatible. ",
+		[-EMS_CODE_CERTIFICATE] = "EMS server certificate is refused: ",
+		[-EMS_CODE_IDENTITY] = "EMS server connection failed. ",
+		[-EMS_CODE_AUTH] = "EMS server connection failed. Authentication failed",
+	};
+
+	c->fail.code = code;
+	(void)snprintf(c->fail.text, sizeof(c->fail.text), "%s%s", text[-code], what);
+}
+
 void ems_call_failed(struct ems_conn *c, enum state_obj obj, const char *what)
 {
 	struct state_call_stats *st = &c->status.call[obj];
@@ -119,9 +137,28 @@ void ems_call_failed(struct ems_conn *c, enum state_obj obj, const char *what)
 	c->status.last_error_ms = st->last_fail_ms;
 	(void)snprintf(c->status.last_error, sizeof(c->status.last_error), "%s: %s",
 		       ems_objs[obj].entry, what);
+	ems_fail(c, EMS_CODE_INCOMPATIBLE, what);
 	LOG(WARN, "call failed ems=%s obj-id=%u entry=%s error=\"%s\"", c->name, c->obj_id[obj],
 	    ems_objs[obj].entry, what);
 	ems_trace_failed(c, obj, what);
+	/* The first of a row: the field's event says that it went wrong, not how often. */
+	if (!c->is_failing[obj])
+		ems_event_call(c, EMS_EVENT_REST_ERROR, obj, "Issue in reply of REST API call to");
+	c->is_failing[obj] = true;
+}
+
+static void note_tls_failure(struct ems_conn *c)
+{
+	char hint[64] = "";
+
+	if (c->tls_code == EMS_CODE_UNCONFIRMED)
+		(void)snprintf(hint, sizeof(hint), "Confirm it: execute fctems verify %u", c->id);
+	else if (c->tls_code == EMS_CODE_CERTIFICATE)
+		(void)snprintf(hint, sizeof(hint), "%.60s", c->tls_reason);
+	if (c->tls_code != 0)
+		ems_fail(c, (enum ems_code)c->tls_code, hint);
+	else
+		ems_fail(c, EMS_CODE_CONNECT, "TLS handshake failed");
 }
 
 static int failure_of(struct ems_conn *c, enum state_obj obj, CURLcode cc,
@@ -141,17 +178,21 @@ static int failure_of(struct ems_conn *c, enum state_obj obj, CURLcode cc,
 	case CURLE_OPERATION_TIMEDOUT:
 		c->status.call[obj].timeouts++;
 		ems_call_failed(c, obj, "timed out");
+		ems_fail(c, EMS_CODE_TIMEOUT, "Timed out");
 		return -ETIMEDOUT;
 	case CURLE_PEER_FAILED_VERIFICATION:
 	case CURLE_SSL_CONNECT_ERROR:
 		ems_call_failed(c, obj,
 				c->tls_why[0] != '\0' ? c->tls_why : "TLS handshake failed");
+		note_tls_failure(c);
 		return -EACCES;
 	case CURLE_COULDNT_CONNECT:
 		ems_call_failed(c, obj, "cannot connect");
+		ems_fail(c, EMS_CODE_CONNECT, "Cannot connect");
 		return -ECONNREFUSED;
 	default:
 		ems_call_failed(c, obj, curl_easy_strerror(cc));
+		ems_fail(c, EMS_CODE_CONNECT, curl_easy_strerror(cc));
 		return -EPROTO;
 	}
 }
@@ -165,6 +206,12 @@ static int check_http(struct ems_conn *c, enum state_obj obj, const struct ems_a
 	(void)snprintf(text, sizeof(text), "http code %ld%s", a->http,
 		       a->http == 401 ? ", authentication failed" : "");
 	ems_call_failed(c, obj, text);
+	if (a->http == 401) {
+		ems_fail(c, EMS_CODE_AUTH, "");
+	} else {
+		(void)snprintf(text, sizeof(text), "received https code %ld", a->http);
+		ems_fail(c, EMS_CODE_INCOMPATIBLE, text);
+	}
 	/* An EMS may keep these two from us and still be good for all the rest. */
 	if (obj == STATE_OBJ_VPN || obj == STATE_OBJ_TAGS)
 		return -EPROTO;
@@ -200,9 +247,12 @@ int ems_call(struct ems_conn *c, enum state_obj obj, const char *query, const ch
 		curl_easy_setopt(c->curl, CURLOPT_HTTPGET, 1L);
 	}
 	c->tls_why[0] = '\0';
+	c->tls_code = 0;
+	c->shown[0] = '\0';
 	st->is_in_flight = true;
 	ems_trace_submit(c, obj, query, json);
 	cc = curl_easy_perform(c->curl);
+	c->last_curl = (int)cc;
 	st->is_in_flight = false;
 	curl_slist_free_all(headers);
 	curl_easy_getinfo(c->curl, CURLINFO_RESPONSE_CODE, &a.http);
@@ -215,6 +265,8 @@ int ems_call(struct ems_conn *c, enum state_obj obj, const char *query, const ch
 		ems_answer_free(&a);
 		return rc;
 	}
+	if (c->shown[0] != '\0')
+		ems_pin_renew(c);
 	*ret = a;
 	return 0;
 }
@@ -247,6 +299,9 @@ int ems_call_reply(struct ems_conn *c, enum state_obj obj, const char *query, co
 		/* EMS no longer knows the cursor: everything must be pulled anew. */
 		return rc == -410 || rc == 410 ? -ESTALE : -EPROTO;
 	}
+	if (c->is_failing[obj])
+		ems_event_call(c, EMS_EVENT_REST_RECOVERED, obj, "REST API call recovered:");
+	c->is_failing[obj] = false;
 	c->status.call[obj].ok++;
 	c->status.call[obj].last_ok_ms = loop_real_ms();
 	return 0;

@@ -31,6 +31,7 @@ static int check_serial_number(struct ems_conn *c)
 	if (sn == NULL || strcmp(sn, c->serial_number) != 0) {
 		ems_call_failed(c, STATE_OBJ_SERIAL_NUMBER,
 				"serial number is not the configured one");
+		ems_fail(c, EMS_CODE_IDENTITY, "Serial number is not that of the certificate");
 		rc = -EACCES;
 	} else {
 		(void)snprintf(c->status.serial_number, sizeof(c->status.serial_number), "%s", sn);
@@ -76,6 +77,28 @@ static bool copy_tenant(const json_t *tenant, char ret[static TENANT_STRLEN + 1]
 	return true;
 }
 
+bool ems_has_cap(const struct ems_conn *c, enum ems_cap cap)
+{
+	return (c->caps & 1u << cap) != 0;
+}
+
+/* What it no longer offers is no longer used. */
+static int set_capabilities(struct ems_conn *c, const char *words)
+{
+	const bool is_new = strcmp(c->status.capabilities, words) != 0;
+
+	(void)snprintf(c->status.capabilities, sizeof(c->status.capabilities), "%s", words);
+	c->caps = 0;
+	for (unsigned i = 0; i < EMS_CAP__COUNT; i++)
+		if (ems_cap_is_in(words, (enum ems_cap)i))
+			c->caps |= 1u << i;
+	for (unsigned i = 0; is_new && i < EMS_CAP__COUNT; i++)
+		if (!ems_has_cap(c, (enum ems_cap)i) && ems_cap_texts[i].without[0] != '\0')
+			LOG(NOTICE, "EMS does not offer a capability ems=%s name=%s so=\"%s\"",
+			    c->name, ems_cap_texts[i].name, ems_cap_texts[i].without);
+	return c->is_pull_tags && !ems_pulls_tags(c) ? ems_tags_forget(c) : 0;
+}
+
 static int take_capabilities(struct ems_conn *c)
 {
 	char words[sizeof(c->status.capabilities)];
@@ -91,10 +114,11 @@ static int take_capabilities(struct ems_conn *c)
 		rc = -EBADMSG;
 	} else if (c->tenant_id[0] != '\0' && strcasecmp(c->tenant_id, tenant) != 0) {
 		ems_call_failed(c, STATE_OBJ_CAPABILITIES, "tenant id is not the configured one");
+		ems_fail(c, EMS_CODE_IDENTITY, "Tenant id is not the configured one");
 		rc = -EACCES;
 	} else {
-		memcpy(c->status.capabilities, words, sizeof(words));
 		memcpy(c->status.tenant_id, tenant, sizeof(tenant));
+		rc = set_capabilities(c, words);
 	}
 	ems_reply_free(&r);
 	return rc;
@@ -212,34 +236,31 @@ static int pull_ztna_ca(struct ems_conn *c)
 	return rc < 0 ? rc : ems_publish(c);
 }
 
-static void pin(struct ems_conn *c)
+int ems_hello_identity(struct ems_conn *c)
 {
-	struct state_ems_pin now = {0}, old;
+	const int rc = check_serial_number(c);
 
-	memcpy(now.serial_number, c->status.serial_number, sizeof(now.serial_number));
-	memcpy(now.tenant_id, c->status.tenant_id, sizeof(now.tenant_id));
-	memcpy(now.fingerprint, c->status.fingerprint, sizeof(now.fingerprint));
-	cp_lock(c->cp);
-	if (!state_ems_pin(c->cp->state, c->id, &old) || memcmp(&old, &now, sizeof(now)) != 0)
-		if (state_ems_pin_set(c->cp->state, c->id, &now) < 0)
-			LOG(WARN, "pin not kept ems=%s", c->name);
-	cp_unlock(c->cp);
+	return rc < 0 ? rc : take_capabilities(c);
 }
 
 int ems_hello(struct ems_conn *c)
 {
-	int rc = check_serial_number(c);
+	int rc = ems_hello_identity(c);
 
-	if (rc == 0)
-		rc = take_capabilities(c);
-	if (rc == 0)
-		rc = pull_ztna_ca(c);
 	if (rc < 0)
 		return rc;
-	pin(c);
-	if (!c->status.is_verified)
+	ems_pin_check(c);
+	rc = pull_ztna_ca(c);
+	if (rc < 0)
+		return rc;
+	ems_pin_keep(c);
+	if (c->status.verify != STATE_VERIFY_OK) {
 		LOG(NOTICE, "verified ems=%s serial=%s", c->name, c->serial_number);
+		ems_event(c, EMS_EVENT_VERIFIED, "FCEMS entry has been verified");
+	}
+	c->is_refusal_told = false;
 	c->status.is_verified = true;
+	c->status.verify = STATE_VERIFY_OK;
 	return 0;
 }
 

@@ -23,6 +23,7 @@
 
 #include "config/config.h"
 #include "ems/ems.h"
+#include "ems/ems_caps.h"
 #include "ems/ems_objs.h"
 #include "ems/ems_payload.h"
 #include "ems/ems_wire.h"
@@ -46,18 +47,36 @@ enum ems_phase {
 	EMS_LIVE
 };
 
+/* What the field's commands say of a failed connection. */
+enum ems_code {
+	EMS_CODE_CONNECT = -1,
+	EMS_CODE_TIMEOUT = -2,
+	EMS_CODE_UNCONFIRMED = -3,
+	EMS_CODE_UNKNOWN_CA = -4,   /* the field's */
+	EMS_CODE_INCOMPATIBLE = -5, /* the field's */
+	EMS_CODE_CERTIFICATE = -6,
+	EMS_CODE_IDENTITY = -7,
+	EMS_CODE_AUTH = -8, /* the field's */
+};
+
+struct ems_fail {
+	int code;
+	char text[160];
+};
+
 struct ems_conn {
 	struct cp *cp;
 	/* copies of the configuration: the document may be replaced under the thread */
 	unsigned id;
-	char *name, *server, *host /* <server> in a URL */, *serial_number, *tenant_id, *gateway_sn,
-		*vdom;
+	char *name, *server, *host /* <server> in a URL */, *tenant_id, *gateway_sn, *vdom;
+	char *cfg_serial; /* "": the certificate tells it */
 	uint16_t port;
 	char *ca_pem, *cert_pem, *key_pem;
 	size_t ca_len, cert_len, key_len;
-	bool has_fingerprint, is_trust_ca_cn, is_websocket, has_ztna_ca;
+	bool has_fingerprint, is_trust_ca_cn, is_confirm, is_websocket, has_ztna_ca;
 	bool is_pull_sysinfo, is_pull_tags;
 	uint8_t fingerprint[CONFIG_FINGERPRINT_LEN];
+	char fingerprint_text[192]; /* the same, upper case, colons */
 	unsigned call_timeout_s, out_of_sync_s;
 	unsigned obj_id[STATE_OBJ__COUNT]; /* on display */
 
@@ -79,6 +98,8 @@ struct ems_conn {
 	struct ems_vpn vpn[EMS_VPN_MAX]; /* changes to send */
 	unsigned nb_vpn;
 	bool is_vpn_lost; /* a change found no room: send all */
+	uint32_t nb_tests_wanted;
+	char confirmed[192]; /* fingerprint that an operator confirmed; "": none waits */
 
 	/* the thread's own */
 	enum ems_phase phase;
@@ -114,8 +135,17 @@ struct ems_conn {
 	unsigned nb_vpn_wait, vpn_wait_objs;
 	uint64_t vpn_wait_ms;
 	struct state_ems_status status;
-	unsigned traced; /* ems_trace.c: 1 + the object of a call that is under way */
+	unsigned traced;        /* ems_trace.c: 1 + the object of a call that is under way */
+	char serial_number[33]; /* who EMS has to be; "": not known yet */
 	char tls_why[STATE_ERR_STRLEN]; /* why the last handshake's certificate was refused */
+	const char *tls_reason;         /* the same without what it is about; static */
+	int tls_code;                   /* the same as the field counts errors */
+	char shown[192];                /* fingerprint that this call's handshake accepted */
+	int last_curl;                  /* result of the last call */
+	struct ems_fail fail;           /* why it was not good, in the field's words */
+	bool is_failing[STATE_OBJ__COUNT];
+	bool is_refusal_told;
+	uint32_t caps; /* 1 << enum ems_cap */
 };
 
 /* ems_call.c: one REST call. */
@@ -146,8 +176,50 @@ void ems_call_failed(struct ems_conn *c, enum state_obj obj, const char *what);
 void ems_verify_install(SSL_CTX *ctx, struct ems_conn *c);
 int ems_verify_cert(struct ems_conn *c, int ok, X509_STORE_CTX *store);
 
+/* Note why the connection is not good; <what> completes the text where the code's has a place. */
+void ems_fail(struct ems_conn *c, enum ems_code code, const char *what);
+
+/* ems_cert.c: false: no fingerprint can be made. */
+bool ems_cert_read(X509 *cert, struct state_ems_cert *ret);
+void ems_cert_emit_fingerprint(const uint8_t digest[static 64], char ret[static 192]);
+void ems_cert_ca_cn(const struct state_ems_cert *cert, char ret[static 512]);
+
+/* ems_event.c: the field's endpoint events, see docs/internals/ems.md. */
+enum ems_event {
+	EMS_EVENT_WS_NOTIFICATION,
+	EMS_EVENT_REST_ERROR,
+	EMS_EVENT_WS_ERROR,
+	EMS_EVENT_REST_RECOVERED,
+	EMS_EVENT_VERIFIED,
+	EMS_EVENT_VERIFY_FAILED,
+	EMS_EVENT__COUNT,
+};
+void ems_event(const struct ems_conn *c, enum ems_event ev, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+/* One about a call of <obj>; <what> stands before its entry. */
+void ems_event_call(const struct ems_conn *c, enum ems_event ev, enum state_obj obj,
+		    const char *what);
+
+/* ems_pin.c: who EMS is, remembered. */
+/* The serial number to expect, when the document names none. */
+void ems_pin_load(struct ems_conn *c);
+/* Before anything is taken from an EMS that says who it is: nothing of another one may stay. */
+void ems_pin_check(struct ems_conn *c);
+/* Keep who EMS proved to be. */
+void ems_pin_keep(struct ems_conn *c);
+/* A call succeeded: its handshake may have shown a renewed certificate. */
+void ems_pin_renew(struct ems_conn *c);
+/* What an operator confirmed meanwhile. True: it was taken. */
+bool ems_pin_confirmed(struct ems_conn *c);
+
+/* ems_probe.c: connection tests that somebody waits for. 1: did one; 0: none; negative: fatal. */
+[[nodiscard]] int ems_probe(struct ems_conn *c);
+
 /* ems_hello.c: serial number, capabilities, ZTNA CAs. */
 [[nodiscard]] int ems_hello(struct ems_conn *c);
+/* The first two of them alone. */
+[[nodiscard]] int ems_hello_identity(struct ems_conn *c);
+bool ems_has_cap(const struct ems_conn *c, enum ems_cap cap);
 /* One of these objects again. */
 [[nodiscard]] int ems_hello_pull(struct ems_conn *c, enum state_obj obj);
 
@@ -156,6 +228,10 @@ int ems_verify_cert(struct ems_conn *c, int ok, X509_STORE_CTX *store);
 [[nodiscard]] int ems_pull_devices(struct ems_conn *c, const struct device_uid *uid, unsigned nb);
 /* The next pull of <obj> is a full one. */
 void ems_pull_restart(struct ems_conn *c, enum state_obj obj);
+/* Are tags fetched from this EMS: does the document want it, and can EMS tell them? */
+bool ems_pulls_tags(const struct ems_conn *c);
+/* EMS tells no tags any more: what it told is no longer known. */
+[[nodiscard]] int ems_tags_forget(struct ems_conn *c);
 /* Have the main thread publish what was changed under the lock. */
 [[nodiscard]] int ems_publish(struct ems_conn *c);
 bool ems_is_applied(struct ems_conn *c);

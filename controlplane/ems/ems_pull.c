@@ -216,6 +216,29 @@ int ems_pull(struct ems_conn *c, enum state_obj obj)
 	return rc;
 }
 
+bool ems_pulls_tags(const struct ems_conn *c)
+{
+	return c->is_pull_tags && ems_has_cap(c, EMS_CAP_COMMON_TAGS_API);
+}
+
+int ems_tags_forget(struct ems_conn *c)
+{
+	struct state_batch *b;
+
+	if (c->cursor[STATE_OBJ_UID_TAGS].updated_after[0] == '\0')
+		return 0;
+	/* A full list that names nobody. */
+	b = state_batch_new(c->id);
+	if (b == NULL)
+		return -ENOMEM;
+	b->is_full = b->is_first = b->is_last = true;
+	b->cursor_obj = STATE_OBJ_UID_TAGS;
+	b->has_cursor = true;
+	b->notified_us = loop_now_us();
+	c->cursor[STATE_OBJ_UID_TAGS] = (struct state_cursor){0};
+	return post(c, b);
+}
+
 /* Ask <obj> for these devices only; what comes is added to <b>. */
 static int pull_some(struct ems_conn *c, enum state_obj obj, const struct device_uid *uid,
 		     unsigned nb, struct state_batch *b)
@@ -261,7 +284,7 @@ int ems_pull_devices(struct ems_conn *c, const struct device_uid *uid, unsigned 
 	/*
 	 * One batch: a device that became known before its tags would be denied for want of them.
 	 */
-	rc = c->is_pull_tags ? pull_some(c, STATE_OBJ_UID_TAGS, uid, nb, b) : 0;
+	rc = ems_pulls_tags(c) ? pull_some(c, STATE_OBJ_UID_TAGS, uid, nb, b) : 0;
 	if (rc == 0 && c->is_pull_sysinfo)
 		rc = pull_some(c, STATE_OBJ_SYSINFO, uid, nb, b);
 	if (rc == 0 && c->is_pull_sysinfo)

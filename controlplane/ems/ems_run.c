@@ -29,7 +29,7 @@ static bool is_wanted(const struct ems_conn *c, enum state_obj obj)
 	if (obj == STATE_OBJ_SYSINFO)
 		return c->is_pull_sysinfo;
 	if (obj == STATE_OBJ_TAGS || obj == STATE_OBJ_UID_TAGS)
-		return c->is_pull_tags;
+		return ems_pulls_tags(c);
 	return true;
 }
 
@@ -100,6 +100,7 @@ void ems_on_notification(struct ems_conn *c, const char *text, size_t len)
 
 	c->status.nb_notifications++;
 	c->status.notified_real_ms = loop_real_ms();
+	ems_event(c, EMS_EVENT_WS_NOTIFICATION, "%.*s", len > 200 ? 200 : (int)len, text);
 	if (!ems_notification_parse(text, len, &objs))
 		LOG(WARN, "notification is malformed, all is pulled ems=%s len=%zu", c->name, len);
 	ems_vpn_notified(c, objs);
@@ -148,8 +149,24 @@ static bool is_fatal(int rc)
 	return rc == -ECONNREFUSED || rc == -EACCES;
 }
 
-static void conn_failed(struct ems_conn *c)
+/* EMS, or one that plays it, was reached and will not do. */
+static void verify_failed(struct ems_conn *c)
 {
+	c->status.is_verified = false;
+	if (c->status.verify == STATE_VERIFY_UNKNOWN || c->status.verify == STATE_VERIFY_OK)
+		c->status.verify = STATE_VERIFY_FAILED;
+	if (!c->is_refusal_told)
+		ems_event(c, EMS_EVENT_VERIFY_FAILED,
+			  "FCEMS entry has failed to be verified . EMS certificate can't be "
+			  "verified: issue in getting capabilities. %s",
+			  c->fail.text);
+	c->is_refusal_told = true;
+}
+
+static void conn_failed(struct ems_conn *c, int rc)
+{
+	if (rc == -EACCES)
+		verify_failed(c);
 	c->retry_at_ms = loop_now_ms() + ems_backoff_ms(c->nb_failures, random_u32());
 	c->nb_failures++;
 	c->phase = EMS_VERIFY;
@@ -354,11 +371,7 @@ static void check_sync(struct ems_conn *c)
 
 static bool has_websocket(const struct ems_conn *c)
 {
-	/* A word of the list; "websocket-malware" is another. */
-	for (const char *p = c->status.capabilities; (p = strstr(p, "websocket")) != NULL; p++)
-		if (p[9] == '\0' || p[9] == ' ')
-			return c->is_websocket;
-	return false;
+	return c->is_websocket && ems_has_cap(c, EMS_CAP_WEBSOCKET);
 }
 
 static int work_step(struct ems_conn *c)
@@ -382,19 +395,34 @@ static int work_step(struct ems_conn *c)
 	return rc;
 }
 
+/* One call's worth of work. 1: did something; 0: nothing to do; negative: fatal. */
+static int turn(struct ems_conn *c)
+{
+	int rc;
+
+	if (ems_pin_confirmed(c)) {
+		c->phase = EMS_VERIFY;
+		c->nb_failures = 0;
+		c->retry_at_ms = 0;
+	}
+	rc = ems_probe(c);
+	if (rc != 0)
+		return rc < 0 && !is_fatal(rc) ? 1 : rc;
+	if (loop_now_ms() < c->retry_at_ms)
+		return 0;
+	return c->phase == EMS_VERIFY ? verify_step(c) : work_step(c);
+}
+
 void *ems_run(void *conn)
 {
 	struct ems_conn *c = conn;
 
 	while (!atomic_load(&c->is_stopping)) {
-		int rc = 0;
+		int rc = turn(c);
 
-		if (loop_now_ms() >= c->retry_at_ms) {
-			rc = c->phase == EMS_VERIFY ? verify_step(c) : work_step(c);
-			ems_trace_complete(c);
-			if (rc < 0 && rc != -ECANCELED)
-				conn_failed(c);
-		}
+		ems_trace_complete(c);
+		if (rc < 0 && rc != -ECANCELED)
+			conn_failed(c, rc);
 		ems_status_post(c, false);
 		/*
 		 * Frames are read between any two calls, so that notifications are stamped early.

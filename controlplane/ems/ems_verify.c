@@ -2,10 +2,10 @@
 
 /*
  * Is this server the EMS that was configured? Decided in the handshake, before a byte of ours
- * goes out: chain to the configured CA, subject CN equal to the EMS serial number, and the
- * SHA-512 fingerprint as configured or as first seen. A renewed certificate passes when CA and
- * CN are the same and trust_ca_cn is on. The host name is not compared: EMS's certificates carry
- * the serial number, not a name.
+ * goes out, the client's certificate included: chain to the configured CA, subject CN equal to the
+ * EMS serial number, and the SHA-512 fingerprint as configured, as confirmed or as first seen. A
+ * renewed certificate passes when CA and CN are the same and trust_ca_cn is on. The host name is
+ * not compared: EMS's certificates carry the serial number, not a name.
  */
 
 #include "ems/ems_priv.h"
@@ -30,72 +30,85 @@ static int conn_index(void)
 	return ex_idx;
 }
 
-/* 64 bytes, upper case, colons. */
-static void emit_fingerprint(const uint8_t digest[64], char ret[static 192])
+/* May a certificate be one of this EMS's by its name? NULL: yes. */
+static const char *check_cn(const struct ems_conn *c, const struct state_ems_cert *cert)
 {
-	static const char digit[] = "0123456789ABCDEF";
-
-	for (unsigned i = 0; i < 64; i++) {
-		ret[3 * i] = digit[digest[i] >> 4];
-		ret[3 * i + 1] = digit[digest[i] & 15];
-		ret[3 * i + 2] = i == 63 ? '\0' : ':';
-	}
+	if (cert->cn[0] == '\0')
+		return "CN is no serial number";
+	if (c->cfg_serial[0] != '\0' && strcmp(cert->cn, c->cfg_serial) != 0)
+		return "CN is not the configured serial number";
+	return NULL;
 }
 
-/* The one CN is <want>, byte for byte: one that ends early or comes twice is not. */
-static bool is_cn(X509 *cert, const char *want)
+/*
+ * Without a fingerprint in the document: is it the pinned certificate, or one that may stand for
+ * it? *<ret_verify> says what an operator can do about a refusal.
+ */
+static const char *check_pin(struct ems_conn *c, const struct state_ems_cert *cert,
+			     enum state_verify *ret_verify)
 {
-	X509_NAME *name = X509_get_subject_name(cert);
-	const int at = X509_NAME_get_index_by_NID(name, NID_commonName, -1);
-	const ASN1_STRING *cn;
-
-	if (at < 0 || X509_NAME_get_index_by_NID(name, NID_commonName, at) >= 0)
-		return false;
-	cn = X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, at));
-	return (size_t)ASN1_STRING_length(cn) == strlen(want) &&
-	       memcmp(ASN1_STRING_get0_data(cn), want, strlen(want)) == 0;
-}
-
-/* As the field prints it: issuer in one line, the subject's CN right behind it. */
-static void note_ca_cn(struct ems_conn *c, X509 *cert)
-{
-	BIO *bio = BIO_new(BIO_s_mem());
-	char *text;
-	long n;
-
-	if (bio == NULL)
-		return;
-	X509_NAME_print_ex(bio, X509_get_issuer_name(cert), 0, XN_FLAG_ONELINE);
-	n = BIO_get_mem_data(bio, &text);
-	(void)snprintf(c->status.ca_cn, sizeof(c->status.ca_cn), "%.*s%s", n > 400 ? 400 : (int)n,
-		       text, c->serial_number);
-	BIO_free(bio);
-}
-
-/* Why the server's certificate <cert> will not do; NULL: it will, and is noted. */
-static const char *refuse_reason(struct ems_conn *c, X509 *cert)
-{
-	uint8_t digest[64];
-	char fingerprint[192];
 	struct state_ems_pin pin;
-	unsigned len = 0;
+	char ca_cn[512];
 	bool has_pin;
 
-	if (X509_digest(cert, EVP_sha512(), digest, &len) != 1 || len != sizeof(digest))
-		return "no fingerprint can be made";
-	emit_fingerprint(digest, fingerprint);
-	if (!is_cn(cert, c->serial_number))
-		return "CN is not the configured serial number";
-	if (c->has_fingerprint && memcmp(digest, c->fingerprint, sizeof(digest)) != 0)
-		return "fingerprint is not the configured one";
 	cp_lock(c->cp);
 	has_pin = state_ems_pin(c->cp->state, c->id, &pin);
 	cp_unlock(c->cp);
-	if (!c->has_fingerprint && !c->is_trust_ca_cn && has_pin &&
-	    strcmp(pin.fingerprint, fingerprint) != 0)
+	*ret_verify = STATE_VERIFY_TO_CONFIRM;
+	if (!has_pin)
+		return c->is_confirm ? "unverified: to be confirmed" : NULL;
+	if (strcmp(pin.fingerprint, cert->fingerprint) == 0)
+		return NULL;
+	*ret_verify = STATE_VERIFY_CHANGED;
+	if (!c->is_trust_ca_cn)
 		return "it changed and trust_ca_cn is off";
-	memcpy(c->status.fingerprint, fingerprint, sizeof(fingerprint));
-	note_ca_cn(c, cert);
+	if (c->ca_len == 0)
+		return "it changed and there is no verifying_ca";
+	ems_cert_ca_cn(cert, ca_cn);
+	/*
+	 * Where the document itself confirms, any issuer under verifying_ca will do: it names the
+	 * CAs that the operator trusts.
+	 */
+	if (c->is_confirm && pin.ca_cn[0] != '\0' && strcmp(pin.ca_cn, ca_cn) != 0)
+		return "it changed, and not in its dates and key alone";
+	return NULL;
+}
+
+static const char *refuse(struct ems_conn *c, X509_STORE_CTX *store, enum ems_code code,
+			  const char *why)
+{
+	(void)snprintf(c->tls_why, sizeof(c->tls_why), "EMS server certificate: %s", why);
+	c->tls_reason = why;
+	c->tls_code = code;
+	if (X509_STORE_CTX_get_error(store) == X509_V_OK)
+		X509_STORE_CTX_set_error(store, X509_V_ERR_APPLICATION_VERIFICATION);
+	return why;
+}
+
+/* Why the server's certificate will not do; NULL: it will, and is noted. */
+static const char *refuse_reason(struct ems_conn *c, X509_STORE_CTX *store)
+{
+	const struct state_ems_cert *cert = &c->status.cert;
+	enum state_verify verify = STATE_VERIFY_FAILED;
+	const char *why = check_cn(c, cert);
+
+	if (why != NULL)
+		return refuse(c, store, EMS_CODE_CERTIFICATE, why);
+	if (c->has_fingerprint && strcmp(c->fingerprint_text, cert->fingerprint) != 0)
+		return refuse(c, store, EMS_CODE_CERTIFICATE,
+			      "fingerprint is not the configured one");
+	if (!c->has_fingerprint)
+		why = check_pin(c, cert, &verify);
+	if (why != NULL) {
+		c->status.verify = (uint8_t)verify;
+		return refuse(c, store, EMS_CODE_UNCONFIRMED, why);
+	}
+	memcpy(c->status.fingerprint, cert->fingerprint, sizeof(c->status.fingerprint));
+	memcpy(c->shown, cert->fingerprint, sizeof(c->shown));
+	ems_cert_ca_cn(cert, c->status.ca_cn);
+	memcpy(c->serial_number, cert->cn, sizeof(c->serial_number));
+	if (c->status.is_verified)
+		c->status.verify = STATE_VERIFY_OK;
 	return NULL;
 }
 
@@ -109,34 +122,39 @@ static bool is_unknown_ca(int err)
 	       err == X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN;
 }
 
-static void refuse(struct ems_conn *c, X509_STORE_CTX *store, const char *why)
+/* What the server shows, for an operator to see, whatever becomes of it. */
+static void note_cert(struct ems_conn *c, X509_STORE_CTX *store, const char *chain_error)
 {
-	(void)snprintf(c->tls_why, sizeof(c->tls_why), "EMS server certificate: %s", why);
-	if (X509_STORE_CTX_get_error(store) == X509_V_OK)
-		X509_STORE_CTX_set_error(store, X509_V_ERR_APPLICATION_VERIFICATION);
+	X509 *leaf = X509_STORE_CTX_get0_cert(store);
+	struct state_ems_cert *cert = &c->status.cert;
+
+	if (leaf == NULL || !ems_cert_read(leaf, cert))
+		*cert = (struct state_ems_cert){0};
+	cert->is_chained = chain_error == NULL;
+	(void)snprintf(cert->chain_error, sizeof(cert->chain_error), "%s",
+		       chain_error == NULL ? "" : chain_error);
 }
 
 int ems_verify_cert(struct ems_conn *c, int ok, X509_STORE_CTX *store)
 {
 	const int err = X509_STORE_CTX_get_error(store);
-	const char *why;
 
-	if (!ok && c->has_fingerprint && c->ca_len == 0 && is_unknown_ca(err)) {
+	if (!ok && c->ca_len == 0 && is_unknown_ca(err)) {
 		/* The fingerprint alone decides, at depth 0. */
 		X509_STORE_CTX_set_error(store, X509_V_OK);
 	} else if (!ok) {
-		refuse(c, store,
-		       is_unknown_ca(err) ? "not signed by any known CA"
-					  : X509_verify_cert_error_string(err));
+		const char *why = is_unknown_ca(err) ? "not signed by any known CA"
+						     : X509_verify_cert_error_string(err);
+
+		note_cert(c, store, why);
+		refuse(c, store, is_unknown_ca(err) ? EMS_CODE_UNKNOWN_CA : EMS_CODE_CERTIFICATE,
+		       why);
 		return 0;
 	}
 	if (X509_STORE_CTX_get_error_depth(store) != 0)
 		return 1;
-	why = refuse_reason(c, X509_STORE_CTX_get_current_cert(store));
-	if (why == NULL)
-		return 1;
-	refuse(c, store, why);
-	return 0;
+	note_cert(c, store, c->ca_len == 0 ? "there is no verifying_ca" : NULL);
+	return refuse_reason(c, store) == NULL;
 }
 
 static int on_verify(int ok, X509_STORE_CTX *store)

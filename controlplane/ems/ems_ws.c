@@ -38,6 +38,7 @@ static void lost(struct ems_conn *c, const char *why)
 		/* Perhaps all of EMS is gone: a call will tell. */
 		ems_make_due(c, STATE_OBJ_UID_TAGS, 0);
 		LOG(WARN, "notifications lost ems=%s reason=\"%s\"", c->name, why);
+		ems_event(c, EMS_EVENT_WS_ERROR, "WebSocket connection error: %.100s", why);
 	}
 	c->wsi = NULL;
 	c->ws_is_registered = false;
@@ -227,6 +228,7 @@ void ems_ws_connect(struct ems_conn *c)
 	c->status.ws = STATE_WS_CONNECTING;
 	c->ws_deadline_ms = loop_now_ms() + c->call_timeout_s * 1000ull;
 	c->tls_why[0] = '\0';
+	c->tls_code = 0;
 	c->ws_is_registered = false;
 	if (lws_client_connect_via_info(&info) == NULL && c->status.ws == STATE_WS_CONNECTING)
 		lost(c, "cannot connect");

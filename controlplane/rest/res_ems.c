@@ -4,6 +4,7 @@
 
 #include "config/config.h"
 #include "ems/ems.h"
+#include "ems/ems_caps.h"
 #include "ems/ems_objs.h"
 #include "rest/rest_priv.h"
 #include "state/state.h"
@@ -70,6 +71,22 @@ static const char *ws_name(uint8_t ws)
 	return name[ws & 3];
 }
 
+/* Every word that is known, offered or not. Before the first verification: none. */
+static json_t *capabilities_json(const char *words)
+{
+	json_t *list = json_array();
+
+	for (unsigned i = 0; words[0] != '\0' && i < EMS_CAP__COUNT; i++) {
+		const struct ems_cap_text *t = &ems_cap_texts[i];
+
+		json_array_append_new(list,
+				      json_pack("{s:s,s:b,s:s,s:s}", "name", t->name, "offered",
+						ems_cap_is_in(words, (enum ems_cap)i), "meaning",
+						t->meaning, "without", t->without));
+	}
+	return list;
+}
+
 static json_t *ems_json(const struct config_ems *cfg, const struct state_ems_status *e)
 {
 	const uint64_t now = loop_now_ms();
@@ -81,9 +98,12 @@ static json_t *ems_json(const struct config_ems *cfg, const struct state_ems_sta
 			      "websocket", ws_name(e->ws), "out_of_sync",
 			      e->contact_ms == 0 || age_ms > (uint64_t)cfg->out_of_sync_s * 1000);
 
+	json_object_set_new(j, "verification", json_string(rest_ems_verification(e->verify)));
 	json_object_set_new(j, "serial_number", rest_cstr(e->serial_number));
 	json_object_set_new(j, "tenant_id", rest_cstr(e->tenant_id));
 	json_object_set_new(j, "capabilities", rest_cstr(e->capabilities));
+	json_object_set_new(j, "capability_list", capabilities_json(e->capabilities));
+	json_object_set_new(j, "trust_ca_cn", json_boolean(cfg->is_trust_ca_cn));
 	json_object_set_new(j, "certificate", rest_cstr(e->ca_cn));
 	json_object_set_new(j, "fingerprint", rest_cstr(e->fingerprint));
 	json_object_set_new(j, "last_contact", rest_time_ms(e->contact_real_ms));
@@ -94,6 +114,7 @@ static json_t *ems_json(const struct config_ems *cfg, const struct state_ems_sta
 	json_object_set_new(j, "last_notification", rest_time_ms(e->notified_real_ms));
 	json_object_set_new(j, "last_error", rest_cstr(e->last_error));
 	json_object_set_new(j, "last_error_time", rest_time_ms(e->last_error_ms));
+	json_object_set_new(j, "retry", rest_time_ms(e->retry_ms));
 	json_object_set_new(j, "calls", calls_json(cfg, e));
 	return j;
 }
@@ -110,23 +131,9 @@ static void get_ems(const struct rest_req *req, struct rest_res *res)
 	res->json = json_pack("{s:o}", "ems", list);
 }
 
-/* The connector that the path names; NULL, and answered, when there is none. */
-static const struct config_ems *find_ems(const struct rest_req *req, struct rest_res *res)
-{
-	const struct config *cfg = req->cp->config;
-	const unsigned id =
-		req->arg[0] != '\0' && req->arg[1] == '\0' ? (unsigned)req->arg[0] - '0' : 0;
-
-	for (unsigned i = 0; i < cfg->nb_ems; i++)
-		if (cfg->ems[i].id == id)
-			return &cfg->ems[i];
-	rest_problem(res, 404, "The document has no EMS of that id.");
-	return NULL;
-}
-
 static void get_objects(const struct rest_req *req, struct rest_res *res)
 {
-	const struct config_ems *cfg = find_ems(req, res);
+	const struct config_ems *cfg = rest_ems_find(req, res);
 	const struct state *st = req->cp->state;
 	json_t *list = json_array();
 

@@ -117,6 +117,7 @@ extern const struct rest_route rest_config_routes[];
 extern const struct rest_route rest_denial_routes[];
 extern const struct rest_route rest_explain_routes[];
 extern const struct rest_route rest_ems_routes[];
+extern const struct rest_route rest_ems_verify_routes[];
 extern const struct rest_route rest_vpn_routes[];
 extern const struct rest_route rest_address_routes[];
 extern const struct rest_route rest_tcp_routes[];
@@ -165,6 +166,12 @@ json_t *rest_addr(const struct ip_addr *a);
 json_t *rest_endpoint(const struct ip_addr *a, uint16_t port);
 /* "2024-07-11T17:57:41Z" or null for 0. */
 json_t *rest_time_ms(uint64_t real_ms);
+
+/* res_ems_verify.c: the connector that the path names; NULL, and answered, when there is none. */
+struct config_ems;
+const struct config_ems *rest_ems_find(const struct rest_req *req, struct rest_res *res);
+/* enum state_verify for people. */
+const char *rest_ems_verification(uint8_t verify);
 
 /* metrics.c */
 char *rest_metrics(struct cp *cp);

@@ -21,6 +21,7 @@ const struct rest_route *const rest_tables[] = {
 	rest_config_routes,
 	rest_explain_routes,
 	rest_ems_routes,
+	rest_ems_verify_routes,
 	rest_vpn_routes,     rest_address_routes,
 	rest_denial_routes,
 	rest_tcp_routes,

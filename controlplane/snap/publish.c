@@ -304,6 +304,15 @@ static size_t env_learnt_cas(void *user, unsigned ems_id, const struct slice **r
 	return state_ca(p->st, ems_id, p->cas);
 }
 
+static const char *env_learnt_serial(void *user, unsigned ems_id)
+{
+	struct publish *p = user;
+
+	if (!state_ems_pin(p->st, ems_id, &p->pin))
+		p->pin.serial_number[0] = '\0';
+	return p->pin.serial_number;
+}
+
 /* Index of EMS <id> in <cfg>'s snapshot. */
 static uint32_t index_in(const struct config *cfg, uint32_t id)
 {
@@ -350,6 +359,7 @@ int publish_config(struct publish *p, const struct config *cfg)
 		.tag_id = env_tag_id,
 		.key_slot = env_key_slot,
 		.learnt_cas = env_learnt_cas,
+		.learnt_serial = env_learnt_serial,
 		.user = p,
 	};
 	void *obj = NULL;

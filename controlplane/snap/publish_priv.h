@@ -30,6 +30,7 @@ struct publish {
 	bool must_compile; /* learnt CAs changed and compiling failed */
 
 	struct slice cas[STATE_MAX_CAS]; /* answer of the learnt_cas callback */
+	struct state_ems_pin pin;        /* the same of learnt_serial */
 
 	/* key slots: named by the published version, by the draft, waiting to be wiped */
 	bool is_live[SECRETS_SLOTS], is_draft[SECRETS_SLOTS], is_retired[SECRETS_SLOTS];

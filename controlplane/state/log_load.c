@@ -124,12 +124,15 @@ static bool load_cursor(struct state *st, struct slice r)
 
 static bool load_pin(struct state *st, struct slice r)
 {
-	struct state_ems_pin pin;
+	struct state_ems_pin pin = {};
 
-	if (r.len != 1 + sizeof(pin) || r.ptr[0] < 1 || r.ptr[0] > STATE_MAX_EMS)
+	/* Older logs have it without ca_cn. */
+	if ((r.len != 1 + sizeof(pin) && r.len != 1 + offsetof(struct state_ems_pin, ca_cn)) ||
+	    r.ptr[0] < 1 || r.ptr[0] > STATE_MAX_EMS)
 		return false;
-	memcpy(&pin, r.ptr + 1, sizeof(pin));
-	if (!is_text(pin.serial_number, sizeof(pin.serial_number)) ||
+	memcpy(&pin, r.ptr + 1, r.len - 1);
+	if (!is_text(pin.ca_cn, sizeof(pin.ca_cn)) ||
+	    !is_text(pin.serial_number, sizeof(pin.serial_number)) ||
 	    !is_text(pin.tenant_id, sizeof(pin.tenant_id)) ||
 	    !is_text(pin.fingerprint, sizeof(pin.fingerprint)))
 		return false;

@@ -175,6 +175,35 @@ struct state_call_stats {
 	char last_error[STATE_ERR_STRLEN];
 };
 
+/* How far an EMS is verified. */
+enum state_verify {
+	STATE_VERIFY_UNKNOWN,    /* not contacted yet */
+	STATE_VERIFY_TO_CONFIRM, /* an operator has to confirm its certificate */
+	STATE_VERIFY_CHANGED,    /* it shows another certificate than the one that is pinned */
+	STATE_VERIFY_FAILED,     /* certificate, authentication or identity are refused */
+	STATE_VERIFY_OK,
+};
+
+/* The certificate that an EMS showed last, whether or not it was good. */
+struct state_ems_cert {
+	uint64_t seen_ms; /* CLOCK_REALTIME; 0: none was seen */
+	int64_t not_before_s, not_after_s;
+	char subject[256], issuer[400]; /* one line each */
+	char cn[33];
+	char serial[41];       /* hex */
+	char fingerprint[192]; /* SHA-512, upper case, colons */
+	bool is_chained;       /* to a CA of verifying_ca */
+	char chain_error[80];  /* why not */
+};
+
+/* What came of the last connection test. */
+struct state_ems_test {
+	uint32_t nb; /* tests done */
+	int32_t code;
+	char text[160];
+	uint64_t done_ms; /* CLOCK_REALTIME */
+};
+
 /* A connector's status: filled by it, posted whole (cp_post_ems_status), read by REST. */
 struct state_ems_status {
 	uint8_t id;
@@ -194,6 +223,9 @@ struct state_ems_status {
 	char last_error[STATE_ERR_STRLEN];
 	uint64_t last_error_ms; /* CLOCK_REALTIME */
 	uint64_t retry_ms;      /* the same: verification waits until then, 0 not */
+	uint8_t verify;         /* enum state_verify */
+	struct state_ems_cert cert;
+	struct state_ems_test test;
 	struct state_call_stats call[STATE_OBJ__COUNT];
 };
 
@@ -206,11 +238,15 @@ struct state_cursor state_cursor(const struct state *st, uint32_t ems_id, enum s
 /* Forget the cursors of <ems_id>: the next pull is a full one. */
 void state_cursors_drop(struct state *st, uint32_t ems_id);
 
-/* Who an EMS proved to be at its first verification; kept so that a change is noticed. */
+/*
+ * Who an EMS is, as an operator confirmed or as it proved at its first verification; kept so that
+ * a change is noticed. On disk as it is: new members at its end, see load_pin().
+ */
 struct state_ems_pin {
 	char serial_number[33];
-	char tenant_id[33];
+	char tenant_id[33];    /* "": confirmed and not verified yet */
 	char fingerprint[192]; /* SHA-512, upper case, colons */
+	char ca_cn[512];       /* issuer DN and subject CN; "": of a time when it was not kept */
 };
 bool state_ems_pin(const struct state *st, uint32_t ems_id, struct state_ems_pin *ret);
 [[nodiscard]] int state_ems_pin_set(struct state *st, uint32_t ems_id,
@@ -225,6 +261,8 @@ bool state_ems_pin(const struct state *st, uint32_t ems_id, struct state_ems_pin
 [[nodiscard]] int state_ca_set(struct state *st, uint32_t ems_id, const struct slice *der,
 			       uint32_t nb);
 uint32_t state_ca(const struct state *st, uint32_t ems_id, struct slice ret[static STATE_MAX_CAS]);
+/* What the configuration takes from an EMS has changed: have it compiled anew. */
+void state_ca_touch(struct state *st);
 
 /* Serial numbers that EMS withdrew: the whole list. -ENOMEM, -E2BIG. */
 #define STATE_MAX_REVOKED 1000000u

@@ -182,6 +182,11 @@ static bool take_flag(bool *flag)
 	return was;
 }
 
+void state_ca_touch(struct state *st)
+{
+	st->is_ca_changed = true;
+}
+
 bool state_ca_changed_take(struct state *st)
 {
 	return take_flag(&st->is_ca_changed);

@@ -11,6 +11,7 @@
  *	GET    /synth/I                POST /synth              {count,tags_per_device,seed}
  *	GET    /faults                 POST /faults             {name,count,entry}
  *	GET    /stats                  POST /notify             {topic}
+ *	                               POST /renew-cert
  *	GET    /churn                  POST /churn              {rate,seconds,seed,notify_ms}
  *	GET    /digest                 POST /hostile            {kind}
  */
@@ -446,6 +447,14 @@ static void do_notify(struct admin_call *ac)
 	buf_printf(&ac->out, "{\"topic\":\"%s\",\"ws_clients\":%u}", name, ws_count(ac->sim));
 }
 
+static void do_renew_cert(struct admin_call *ac)
+{
+	if (conn_renew(ac->sim) < 0)
+		fail(ac, 500, "the certificate cannot be made");
+	else
+		buf_str(&ac->out, "{}");
+}
+
 /* <prefix> ending in a slash takes the rest of the path; "/devices/" finds the device of it. */
 static const struct admin_route {
 	const char *method;
@@ -470,6 +479,7 @@ static const struct admin_route {
 	{"GET", "/stats", NULL, do_stats},
 	{"POST", "/notify", NULL, do_notify},
 	{"POST", "/hostile", NULL, do_hostile},
+	{"POST", "/renew-cert", NULL, do_renew_cert},
 	{"GET", "/churn", NULL, do_churn_status},
 	{"POST", "/churn", NULL, do_churn},
 	{"GET", "/digest", NULL, do_digest},

@@ -49,14 +49,41 @@ static void do_serial_number(struct sim *sim, const struct http_req *, struct an
 	buf_str(&a->body, "}");
 }
 
+static bool is_without(const struct sim *sim, const char *capability)
+{
+	for (size_t i = 0; i < sim->nb_without; i++)
+		if (strcmp(sim->without[i], capability) == 0)
+			return true;
+	return false;
+}
+
 static void do_capabilities(struct sim *sim, const struct http_req *, struct answer *a)
 {
-	buf_str(&a->body,
-		"{\"result\": {\"retval\": 1, \"message\": null}, \"data\": {\"capabilities\": ["
-		"\"fabric-auth\", \"silent-approval\", \"websocket\", \"websocket-malware\", "
-		"\"push-ca-certs\", \"common-tags-api\", \"tenant-id\", \"client-avatars\", "
-		"\"single-vdom-connector\", \"fgt-sysinfo-api\", \"ztna-server-info\", "
-		"\"used-tags\", \"crl\"], \"tenant_id\": ");
+	static const char *const words[] = {"fabric-auth",
+					    "silent-approval",
+					    "websocket",
+					    "websocket-malware",
+					    "push-ca-certs",
+					    "common-tags-api",
+					    "tenant-id",
+					    "client-avatars",
+					    "single-vdom-connector",
+					    "fgt-sysinfo-api",
+					    "ztna-server-info",
+					    "used-tags",
+					    "crl"};
+	bool is_first = true;
+
+	buf_str(&a->body, "{\"result\": {\"retval\": 1, \"message\": null}, "
+			  "\"data\": {\"capabilities\": [");
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		if (is_without(sim, words[i]))
+			continue;
+		buf_str(&a->body, is_first ? "" : ", ");
+		buf_json(&a->body, words[i]);
+		is_first = false;
+	}
+	buf_str(&a->body, "], \"tenant_id\": ");
 	buf_json(&a->body, sim->ids.tenant);
 	buf_str(&a->body, "}}");
 }

@@ -359,6 +359,27 @@ int pki_open(struct pki *pki, const char *dir, const char *ems_serial)
 	return rc;
 }
 
+int pki_renew(struct pki *pki, const char *ems_serial)
+{
+	struct cert_req rq = leaf_req("EMS", ems_serial, "serverAuth");
+	struct key_cert renewed;
+	int rc;
+
+	rq.issuer = &pki->ems_ca;
+	rq.san = "DNS:localhost,IP:127.0.0.1";
+	rc = make_cert(&rq, &renewed);
+	if (rc < 0)
+		return rc;
+	rc = save(pki->dir, "ems", &renewed);
+	if (rc < 0) {
+		key_cert_free(&renewed);
+		return rc;
+	}
+	key_cert_free(&pki->ems);
+	pki->ems = renewed;
+	return 0;
+}
+
 void pki_close(struct pki *pki)
 {
 	key_cert_free(&pki->ems_ca);

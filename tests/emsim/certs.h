@@ -61,6 +61,9 @@ int dev_cert_kind_parse(const char *name);
 [[nodiscard]] int pki_open(struct pki *pki, const char *dir, const char *ems_serial);
 void pki_close(struct pki *pki);
 
+/* Another server certificate of the same CA and CN, with another key; ems.pem and .key too. */
+[[nodiscard]] int pki_renew(struct pki *pki, const char *ems_serial);
+
 /*
  * Make devices/<UID>.pem and .key, and tell which serial number EMS has to record for it.
  */

@@ -12,7 +12,7 @@ struct cli {
 		*rate, *seconds, *notify_ms;
 	bool is_json, is_help, is_foreground, is_verbose;
 	bool cert_flags[8]; /* by enum dev_cert_kind */
-	struct arg_list tags, authorize;
+	struct arg_list tags, authorize, without;
 	struct arg_list words;
 };
 
@@ -38,5 +38,6 @@ int cmd_fault(const struct cli *cli);
 int cmd_stats(const struct cli *cli);
 int cmd_notify(const struct cli *cli);
 int cmd_hostile(const struct cli *cli);
+int cmd_renew_cert(const struct cli *cli);
 int cmd_churn(const struct cli *cli);
 int cmd_digest(const struct cli *cli);

@@ -515,3 +515,8 @@ int cmd_hostile(const struct cli *cli)
 	return finish(cli,
 		      ask(cli, "POST", "/hostile", json_pack("{s:s}", "kind", cli->words.v[0])));
 }
+
+int cmd_renew_cert(const struct cli *cli)
+{
+	return finish(cli, ask(cli, "POST", "/renew-cert", NULL));
+}

@@ -130,6 +130,20 @@ static SSL_CTX *make_ctx(const struct sim *sim, const struct key_cert *kc)
 	return ctx;
 }
 
+int conn_renew(struct sim *sim)
+{
+	int rc = pki_renew(&sim->pki, sim->ids.serial);
+	SSL_CTX *ctx = rc < 0 ? NULL : make_ctx(sim, &sim->pki.ems);
+
+	if (ctx == NULL)
+		return rc < 0 ? rc : -EIO;
+	SSL_CTX_free(sim->ctx[SIM_CERT_GOOD]);
+	sim->ctx[SIM_CERT_GOOD] = ctx;
+	conn_drop_idle(sim);
+	ws_drop_all(sim);
+	return 0;
+}
+
 int conn_listen(struct sim *sim, const char *addr, uint16_t port)
 {
 	const struct key_cert *certs[SIM_CERT__COUNT] = {

@@ -50,6 +50,8 @@ static const struct command {
 	{"churn", cmd_churn, "", "change devices at a rate; without options: how far it is",
 	 "churn --dir /tmp/ems --rate 10000 --seconds 60"},
 	{"digest", cmd_digest, "", "a number that tells two fleets apart", "digest --dir /tmp/ems"},
+	{"renew-cert", cmd_renew_cert, "", "show another server certificate of the same CA and CN",
+	 "renew-cert --dir /tmp/ems"},
 };
 
 enum {
@@ -89,6 +91,7 @@ static int run(const struct command *cmd, int argc, char **argv)
 		{"server-name", &cli.server_name, NULL, NULL, "serve, init: one more name or IP"},
 		{"page-size", &cli.page_size, NULL, NULL, "serve: records in a page (1000)"},
 		{"authorize", NULL, NULL, &cli.authorize, "serve: only these client CNs"},
+		{"without", NULL, NULL, &cli.without, "serve: a capability that EMS does not have"},
 		{"foreground", NULL, &cli.is_foreground, NULL, "serve: stay in the foreground"},
 		{"verbose", NULL, &cli.is_verbose, NULL, "serve: one line a request on stderr"},
 		{"name", &cli.name, NULL, NULL, "add: host name; make-server-cert: file name"},

@@ -82,6 +82,9 @@ static int configure(struct sim *sim, const struct cli *cli, uint64_t *ret_port)
 	for (size_t i = 0; i < cli->authorize.nb && i < AUTHORIZE_MAX; i++)
 		copy_str(sim->authorized[sim->nb_authorized++], sizeof(sim->authorized[0]),
 			 cli->authorize.v[i]);
+	for (size_t i = 0; i < cli->without.nb && i < WITHOUT_MAX; i++)
+		copy_str(sim->without[sim->nb_without++], sizeof(sim->without[0]),
+			 cli->without.v[i]);
 	*ret_port = port;
 	return 0;
 }

@@ -29,6 +29,7 @@ enum {
 	WS_MSG_MAX = 64 * 1024,
 	BATCH_MAX = 64,
 	AUTHORIZE_MAX = 16,
+	WITHOUT_MAX = 16,
 };
 
 /* Notification topics, as bits. */
@@ -119,7 +120,9 @@ struct sim {
 	size_t nb_batches;
 	size_t page_size;
 	char authorized[AUTHORIZE_MAX][65];
-	size_t nb_authorized; /* 0: every CN that the CA signed */
+	size_t nb_authorized;          /* 0: every CN that the CA signed */
+	char without[WITHOUT_MAX][32]; /* capabilities that this EMS does not have */
+	size_t nb_without;
 	char dir[512];
 	SSL_CTX *ctx[SIM_CERT__COUNT];
 	int tls_fd, unix_fd, signal_fd;
@@ -160,6 +163,11 @@ uint32_t topic_parse(const char *name);
 [[nodiscard]] int conn_listen(struct sim *sim, const char *addr, uint16_t port);
 void conn_loop(struct sim *sim);
 void conn_fini(struct sim *sim);
+/*
+ * A renewed server certificate, from the next handshake on. Gateways are disconnected, as by a
+ * server that is restarted for it.
+ */
+[[nodiscard]] int conn_renew(struct sim *sim);
 /* Close idle HTTP connections, so that the next request makes a handshake. */
 void conn_drop_idle(struct sim *sim);
 

@@ -16,6 +16,7 @@
 	"{'name': '" name "', 'interface': 'wan', 'address': '" address "', 'port': " port         \
 	", 'certificate': 'web', 'api_gateways': [{'id': 1, 'service': 'http',"                    \
 	" 'real_servers': [{'id': 1, 'address': '198.51.100.20'}]}]}"
+#define SITE "0123456789ABCDEF0123456789ABCDEF"
 #define SECOND_EMS(id, name, serial)                                                               \
 	"{'id': " id ", 'name': '" name "', 'server': 'ems2.example', 'certificate':"              \
 	" 'gateway.pem', 'key': 'gateway.key', 'serial_number': '" serial "',"                     \
@@ -24,6 +25,11 @@
 #define TOKEN(name, digit)                                                                         \
 	"{'name': '" name "', 'role': 'read', 'sha256': '00000000000000000000000000000000"         \
 	"0000000000000000000000000000000" digit "'}"
+
+#define SECOND_SITE                                                                                \
+	"{'id': 2, 'name': 'two', 'server': 'ems2.example', 'certificate': 'gateway.pem',"         \
+	" 'key': 'gateway.key', 'serial_number': 'FCTEMS8823005021',"                              \
+	" 'tenant_id': '0123456789abcdef0123456789abcdef', 'verifying_ca': 'ems-ca.pem'}"
 
 static const struct {
 	struct edit edit[2];
@@ -157,16 +163,19 @@ static const struct {
 	 "routes[1].prefix",
 	 "routes[0] is for the same prefix"},
 	/* EMS */
-	{{{"ems/0/verifying_ca", NULL}},
-	 "ems[0].verifying_ca",
-	 "missing: without it or fingerprint the server cannot be told from an impostor"},
 	{{{"ems/-", SECOND_EMS("1", "two", "FCTEMS2")}}, "ems[1].id", "ems[0] has the same id"},
 	{{{"ems/-", SECOND_EMS("2", "emstest", "FCTEMS2")}},
 	 "ems[1].name",
 	 "ems[0] has the same name"},
 	{{{"ems/-", SECOND_EMS("2", "two", "FCTEMS8823005021")}},
 	 "ems[1].serial_number",
-	 "ems[0] has the same serial number"},
+	 "ems[0] has the same serial number: then both need a tenant_id"},
+	{{{"ems/0/tenant_id", "'" SITE "'"}, {"ems/-", SECOND_SITE}},
+	 "ems[1].tenant_id",
+	 "ems[0] has the same serial number and tenant_id"},
+	{{{"ems/0/object_ids", "{'tags': 11, 'uid_tags': 11}"}},
+	 "ems[0].object_ids",
+	 "tags and uid_tags have the same number"},
 	/* certificates */
 	{{{"certificates/-", "{'name': 'web', 'certificate': 'web.pem', 'key': 'web.key'}"}},
 	 "certificates[1].name",
