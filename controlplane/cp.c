@@ -6,6 +6,7 @@
 #include "common/log/log.h"
 #include "config/config.h"
 #include "config_store/config_store.h"
+#include "config_store/transaction.h"
 #include "cp_work.h"
 #include "snap/publish.h"
 #include "state/state.h"
@@ -16,7 +17,6 @@
 #include <grp.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -146,34 +146,16 @@ static int open_state(struct cp *cp)
 	return 0;
 }
 
-/*
- * Without a history everything else works: what is wrong is told, and nothing more. The version
- * that was newest when we ended is not added again by every start.
- */
-static void record_document(struct cp *cp, enum config_kind kind, const char *who)
-{
-	struct config_version last, v = {.time_ms = loop_real_ms(), .kind = kind};
-	char sum[CONFIG_SHA256_LEN + 1];
-
-	if (cp->config_store == NULL)
-		return;
-	config_sha256(cp->config->document, sum);
-	if (config_store_last(cp->config_store, &last) == 0 && strcmp(last.sha256, sum) == 0)
-		return;
-	(void)snprintf(v.who, sizeof(v.who), "%s", who);
-	const int rc = config_store_add(cp->config_store, &v, cp->config->document);
-	if (rc < 0)
-		LOG(ERR, "the history misses this document: %s", strerror(-rc));
-}
-
-static void open_config_store(struct cp *cp)
+/* Without a history everything else works: what is wrong is told, and nothing more. */
+static int open_config_tx(struct cp *cp)
 {
 	int rc;
 
 	cp->config_store = config_store_open(cp->state_dir, &rc);
 	if (cp->config_store == NULL)
 		LOG(ERR, "no history of documents: %s", strerror(-rc));
-	record_document(cp, CONFIG_KIND_START, "start");
+	cp->config_tx = config_tx_open(cp, cp->config_store);
+	return cp->config_tx == NULL ? -ENOMEM : 0;
 }
 
 /* What the document no longer has is forgotten, on disk too. */
@@ -240,9 +222,10 @@ int cp_open(struct cp *cp, const struct cp_options *o, struct config *cfg,
 	if (rc < 0)
 		return fail("cannot drop privileges", rc);
 	rc = open_state(cp);
+	if (rc == 0)
+		rc = open_config_tx(cp);
 	if (rc < 0)
 		return rc;
-	open_config_store(cp);
 	cp_lock(cp);
 	rc = open_publish(cp, is_resumed);
 	if (rc == 0)
@@ -288,6 +271,7 @@ int cp_run(struct cp *cp)
 	if (cp->is_reload_joinable)
 		pthread_join(cp->reload_thread, NULL);
 	cp->is_reload_joinable = false;
+	config_tx_stop(cp->config_tx);
 	stop_modules(cp);
 	return rc;
 }
@@ -297,6 +281,7 @@ void cp_close(struct cp *cp)
 	cp_work_close(cp);
 	publish_free(cp->publish);
 	state_log_close(cp->state_log);
+	config_tx_close(cp->config_tx);
 	config_store_close(cp->config_store);
 	state_free(cp->state);
 	shm_close(&cp->shm);
@@ -309,7 +294,7 @@ void cp_close(struct cp *cp)
 
 /* ---- reload ---- */
 
-int cp_adopt(struct cp *cp, struct config *cfg, struct config_errors *errs)
+int cp_swap(struct cp *cp, struct config *cfg, struct config **ret_old, struct config_errors *errs)
 {
 	const struct config_path whole = {};
 	struct config *old = cp->config;
@@ -317,7 +302,6 @@ int cp_adopt(struct cp *cp, struct config *cfg, struct config_errors *errs)
 	const int rc = publish_config(cp->publish, cfg);
 	if (rc < 0) {
 		config_error(errs, &whole, "cannot be compiled: %s", strerror(-rc));
-		cp->nb_reload_failures++;
 		return -EINVAL;
 	}
 	cp->config = cfg;
@@ -330,25 +314,32 @@ int cp_adopt(struct cp *cp, struct config *cfg, struct config_errors *errs)
 		if (cp->modules[i]->reload != NULL)
 			cp->modules[i]->reload(cp, old);
 	}
-	config_free(old);
+	*ret_old = old;
 	return 0;
 }
 
-int cp_reload(struct cp *cp, struct config_errors *errs)
+int cp_adopt(struct cp *cp, struct config *cfg, struct config_errors *errs)
 {
-	struct config *cfg = config_load(cp->config_path, errs);
+	struct config *old;
 
-	cp_lock(cp);
-	int rc = -EINVAL;
-	if (cfg != NULL)
-		rc = cp_adopt(cp, cfg, errs);
+	const int rc = cp_swap(cp, cfg, &old, errs);
+	if (rc == 0)
+		config_free(old);
 	else
 		cp->nb_reload_failures++;
+	return rc;
+}
+
+int cp_reload(struct cp *cp, const char *who, struct config_errors *errs)
+{
+	const struct config_ask ask = {.who = who};
+
+	const int rc = config_tx_reload(cp->config_tx, &ask, errs);
+	if (rc == 0)
+		return 0;
+	cp_lock(cp);
+	cp->nb_reload_failures++;
 	cp_unlock(cp);
-	if (rc < 0)
-		config_free(cfg);
-	else
-		record_document(cp, CONFIG_KIND_RELOAD, "reload");
 	return rc;
 }
 
@@ -382,7 +373,7 @@ static void *reload_main(void *user)
 	struct config_errors *errs = calloc(1, sizeof(*errs));
 
 	if (errs != NULL) {
-		const int rc = cp_reload(cp, errs);
+		const int rc = cp_reload(cp, "SIGHUP", errs);
 		cp_log_errors(errs);
 		if (rc == 0)
 			LOG(NOTICE, "configuration loaded anew");

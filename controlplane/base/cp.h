@@ -25,6 +25,7 @@
 struct audit;
 struct config;
 struct config_store;
+struct config_tx;
 struct config_errors;
 struct ems;
 struct history;
@@ -95,6 +96,7 @@ struct cp {
 	const struct module *const *modules;
 	struct state_log *state_log;       /* NULL: nothing is kept */
 	struct config_store *config_store; /* NULL: cannot be written; has a lock of its own */
+	struct config_tx *config_tx;       /* never NULL; has locks of its own */
 	struct cp_work *work;
 	uint32_t nb_started; /* modules whose init succeeded */
 	int signal_fd;
@@ -131,14 +133,18 @@ static inline void cp_unlock(struct cp *cp)
 /*
  * Any thread but the main one, without the lock: reading files and compiling patterns may take
  * long. Load the document anew, validate it whole, compile, publish (these under the lock) and
- * tell the modules. -EINVAL with the reasons in <errs>: nothing has changed.
+ * tell the modules. <who> goes into the history. -EINVAL with the reasons in <errs>: nothing has
+ * changed.
  */
-[[nodiscard]] int cp_reload(struct cp *cp, struct config_errors *errs);
+[[nodiscard]] int cp_reload(struct cp *cp, const char *who, struct config_errors *errs);
 /*
  * The second half, holder of the lock: make <cfg> the configuration; it is the plane's then, or
  * still the caller's on failure.
  */
 [[nodiscard]] int cp_adopt(struct cp *cp, struct config *cfg, struct config_errors *errs);
+/* The same, but the one of before is the caller's, and may become the configuration again. */
+[[nodiscard]] int cp_swap(struct cp *cp, struct config *cfg, struct config **ret_old,
+			  struct config_errors *errs);
 /* Main thread: reload on a thread of its own and log what came of it. */
 void cp_reload_begin(struct cp *cp);
 

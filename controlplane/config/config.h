@@ -29,7 +29,7 @@
 #define CONFIG_CA_MAX 64u          /* certificates in a CA file */
 #define CONFIG_ZTNA_CA_MAX 8u      /* certificates in an EMS's ztna_ca: 7 of them fit a service */
 #define CONFIG_FINGERPRINT_LEN 64u /* SHA-512 */
-#define CONFIG_API_HASH_LEN 32u /* SHA-256 */
+#define CONFIG_API_HASH_LEN 32u    /* SHA-256 */
 
 /* What the data plane's tables hold; more would be left out there without a word. */
 #define CONFIG_DEVICES_MAX FEEDBACK_MAX_PORTS

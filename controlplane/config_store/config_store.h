@@ -23,7 +23,7 @@
 
 #define CONFIG_STORE_VERSIONS 100u
 #define CONFIG_STORE_BYTES (256u << 20) /* of all documents; the two newest are always kept */
-#define CONFIG_WHO_MAX 96u
+#define CONFIG_WHO_MAX 192u
 #define CONFIG_COMMENT_MAX 256u
 #define CONFIG_SHA256_LEN 64u /* hexadecimal digits */
 

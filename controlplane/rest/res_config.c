@@ -3,6 +3,7 @@
 /* The configuration document: validate one, take up the one on disk. */
 
 #include "config/config.h"
+#include "rest/config_answer.h"
 #include "rest/rest_priv.h"
 
 #include <stdlib.h>
@@ -18,21 +19,10 @@ const struct rest_route rest_config_routes[] = {
 	{REST_POST, "/api/v1/reload", post_reload,
 	 "read the document anew; one with errors changes nothing", true, REST_ROLE_ADMIN},
 	{REST_POST, "/api/v1/validate", post_validate,
-	 "check the document in the body, change nothing", true, REST_ROLE_ADMIN},
+	 "check the document in the body, change nothing", true, REST_ROLE_ADMIN,
+	 CONFIG_DOCUMENT_MAX},
 	{0},
 };
-
-static json_t *errors_json(const struct config_errors *errs, bool is_warning)
-{
-	json_t *list = json_array();
-
-	for (unsigned i = 0; i < errs->nb; i++)
-		if (errs->e[i].is_warning == is_warning)
-			json_array_append_new(list, json_pack("{s:o,s:o}", "path",
-							      rest_cstr(errs->e[i].path.s), "text",
-							      rest_cstr(errs->e[i].text)));
-	return list;
-}
 
 static void answer(struct rest_res *res, const struct config_errors *errs, bool is_ok)
 {
@@ -40,9 +30,7 @@ static void answer(struct rest_res *res, const struct config_errors *errs, bool 
 		rest_problem(res, 422, "The document has errors; nothing was changed.");
 	else
 		res->json = json_object();
-	json_object_set_new(res->json, "errors", errors_json(errs, false));
-	json_object_set_new(res->json, "warnings", errors_json(errs, true));
-	json_object_set_new(res->json, "not_shown", json_integer(errs->nb_dropped));
+	config_answer_lists(res->json, errs);
 }
 
 static void post_reload(const struct rest_req *req, struct rest_res *res)
@@ -53,7 +41,7 @@ static void post_reload(const struct rest_req *req, struct rest_res *res)
 		rest_problem(res, 503, "Out of memory.");
 		return;
 	}
-	const int rc = cp_reload(req->cp, errs);
+	const int rc = cp_reload(req->cp, req->who->how, errs);
 
 	answer(res, errs, rc == 0);
 	free(errs);

@@ -3,6 +3,7 @@
 /* What runs, and how well: /api/v1, /api/v1/status, /metrics. */
 
 #include "config/config.h"
+#include "rest/config_answer.h"
 #include "rest/rest_priv.h"
 #include "snap/publish.h"
 #include "state/state.h"
@@ -119,6 +120,7 @@ static void get_status(const struct rest_req *req, struct rest_res *res)
 			    json_pack("{s:o,s:o}", "serial_number",
 				      rest_cstr(cp->config->gateway_serial), "vdom",
 				      rest_cstr(cp->config->vdom)));
+	json_object_set_new(res->json, "config", config_answer_state(cp));
 	json_object_set_new(res->json, "records",
 			    json_pack("{s:I,s:I,s:I}", "read", (json_int_t)cp->records.read, "lost",
 				      (json_int_t)cp->records.lost, "pulls",

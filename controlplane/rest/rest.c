@@ -12,6 +12,7 @@
 
 #include "common/log/log.h"
 #include "config/config.h"
+#include "config_store/transaction.h"
 #include "rest/audit.h"
 #include "rest/rest_priv.h"
 
@@ -31,6 +32,7 @@
 LOG_TYPE("rest");
 
 #define PIECE 16384u
+#define LARGE_BODIES_MAX 4u /* at once */
 #define PATH_MAX_LEN 512u
 #define QUERY_MAX_LEN 2048u
 
@@ -43,6 +45,7 @@ struct rest {
 	char path[108];
 	gid_t gid; /* allowed besides root and ourselves; (gid_t)-1: none */
 	uint64_t nb_requests, nb_refused;
+	size_t large; /* bodies of more than REST_BODY_MAX that are being read */
 };
 
 /* Per connection, made and zeroed by lws. */
@@ -52,7 +55,8 @@ struct pss {
 	char path[PATH_MAX_LEN];
 	char query[QUERY_MAX_LEN];
 	char *body;
-	size_t body_len;
+	size_t body_len, body_max;
+	size_t *large; /* &rest->large once this body counts in it */
 	char *out;
 	size_t out_len, out_off;
 	bool is_answered;
@@ -104,6 +108,8 @@ static void pss_reset(struct pss *p)
 
 	if (p->stream != NULL)
 		p->stream->ops->close(p->stream->user);
+	if (p->large != NULL)
+		--*p->large;
 	free(p->body);
 	free(p->out);
 	*p = (struct pss){.is_answered = is_answered, .who = who};
@@ -286,6 +292,16 @@ static int refuse(struct lws *wsi, struct pss *p, int status, const char *detail
 	return start_answer(wsi, p, &res);
 }
 
+/* Is the Content-Length <text> more than <max>? */
+static bool is_longer(const char *text, size_t max)
+{
+	uint64_t n = 0;
+
+	for (; *text >= '0' && *text <= '9' && n <= max; text++)
+		n = n * 10 + (uint64_t)(*text - '0');
+	return n > max;
+}
+
 /* Who asks, and for what. 0, or the status to refuse it with. */
 static int check_request(struct rest *rest, struct lws *wsi, struct pss *p, const char **ret_detail)
 {
@@ -312,23 +328,34 @@ static int on_request(struct rest *rest, struct lws *wsi, struct pss *p)
 
 	if (status != 0)
 		return refuse(wsi, p, status, detail);
+	p->body_max = rest_body_max(&p->who, p->method, p->path);
 	if (p->method != REST_GET && lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH) > 0) {
 		char len[16] = "";
 
-		lws_hdr_copy(wsi, len, sizeof(len), WSI_TOKEN_HTTP_CONTENT_LENGTH);
+		if (lws_hdr_copy(wsi, len, sizeof(len), WSI_TOKEN_HTTP_CONTENT_LENGTH) < 0 ||
+		    is_longer(len, p->body_max))
+			return refuse(wsi, p, 413, "The body is longer than this resource takes.");
 		if (strcmp(len, "0") != 0)
 			return 0; /* the body comes */
 	}
 	return run_request(rest, wsi, p);
 }
 
-static int on_body(struct lws *wsi, struct pss *p, const void *in, size_t len)
+static int on_body(struct rest *rest, struct pss *p, const void *in, size_t len)
 {
 	char *body;
 
-	(void)wsi;
-	if (p->body_len + len > REST_BODY_MAX)
+	/* What comes after an answer, as to a head that was refused, is of no interest. */
+	if (p->is_answered)
+		return 0;
+	if (p->body_len + len > p->body_max)
 		return -1;
+	if (p->large == NULL && p->body_len + len > REST_BODY_MAX) {
+		if (rest->large >= LARGE_BODIES_MAX)
+			return -1;
+		rest->large++;
+		p->large = &rest->large;
+	}
 	body = realloc(p->body, p->body_len + len + 1);
 	if (body == NULL)
 		return -1;
@@ -448,7 +475,7 @@ static int on_http(struct lws *wsi, enum lws_callback_reasons reason, void *user
 	case LWS_CALLBACK_HTTP:
 		return on_request(rest, wsi, p);
 	case LWS_CALLBACK_HTTP_BODY:
-		return on_body(wsi, p, in, len);
+		return on_body(rest, p, in, len);
 	case LWS_CALLBACK_HTTP_BODY_COMPLETION:
 		return run_request(rest, wsi, p);
 	case LWS_CALLBACK_HTTP_WRITEABLE:
@@ -526,6 +553,12 @@ static struct lws_context *listen_on(struct rest *rest)
 	return lws;
 }
 
+/* What happens to the configuration without being asked for. */
+static void on_config_event(struct cp *cp, const char *what, const char *detail)
+{
+	audit(cp, NULL, what, detail);
+}
+
 static int init(struct cp *cp)
 {
 	const struct config_api *api = &cp->config->api;
@@ -537,6 +570,7 @@ static int init(struct cp *cp)
 		free(rest);
 		return -ENOMEM;
 	}
+	config_tx_on_event(cp->config_tx, on_config_event);
 	lws_set_log_level(0, NULL);
 	rest->cp = cp;
 	rest->gid = group_of(api->group);

@@ -105,6 +105,7 @@ struct rest_route {
 	const char *summary; /* for the API document */
 	bool is_unlocked;    /* the handler takes the lock itself, or needs none */
 	enum rest_role role; /* the least that it takes */
+	uint32_t body_max;   /* 0: REST_BODY_MAX */
 };
 
 /* Tables end with a row whose path is NULL. */
@@ -125,12 +126,15 @@ extern const struct rest_route rest_capture_routes[];
 extern const struct rest_route rest_conn_routes[];
 extern const struct rest_route rest_audit_routes[];
 extern const struct rest_route rest_debug_routes[];
+extern const struct rest_route rest_transaction_routes[];
 
 /* All of them, ended by NULL. */
 extern const struct rest_route *const rest_tables[];
 
 /* Route and run. Never leaves <res> without a status. <req->arg> is set here. */
 void rest_dispatch(struct rest_req *req, struct rest_res *res);
+/* How long a body <who> may send there: no more than for others unless the role fits. */
+size_t rest_body_max(const struct rest_who *who, enum rest_method method, const char *path);
 /* The role that row <r> asks for, its default resolved. */
 enum rest_role rest_route_role(const struct rest_route *r);
 /*

@@ -19,6 +19,7 @@ const struct rest_route *const rest_tables[] = {
 	rest_session_routes,
 	rest_counter_routes,
 	rest_config_routes,
+	rest_transaction_routes,
 	rest_explain_routes,
 	rest_ems_routes,
 	rest_ems_verify_routes,
@@ -99,6 +100,17 @@ static const struct rest_route *find(enum rest_method method, const char *path,
 		}
 	}
 	return NULL;
+}
+
+size_t rest_body_max(const struct rest_who *who, enum rest_method method, const char *path)
+{
+	char arg[REST_ARG_MAX];
+	bool is_known;
+
+	const struct rest_route *r = find(method, path, arg, &is_known);
+	if (r == NULL || r->body_max == 0 || who->role < rest_route_role(r))
+		return REST_BODY_MAX;
+	return r->body_max;
 }
 
 /* What shows no more than anybody with the role READ may see leaves no trace. */

@@ -259,7 +259,7 @@ static void a_refused_document_changes_nothing(void **)
 
 	assert_int_equal(cp_start(&w.cp), 0);
 	/* Not there at all. */
-	assert_int_equal(cp_reload(&w.cp, errs), -EINVAL);
+	assert_int_equal(cp_reload(&w.cp, "test", errs), -EINVAL);
 	assert_true(errs->nb_errors > 0);
 	/* Valid, but there is no room for its tag. */
 	do {
