@@ -104,19 +104,38 @@ static bool has_valid_dates(const X509 *cert, int64_t now_s)
 	return from_s >= 0 && to_s >= 0 && from_s <= now_s && now_s <= to_s;
 }
 
-/* The CA of today's service that <cert> names as its issuer, or NULL. <anchor> NULL: any. */
+/*
+ * The sites of one EMS are named alike as issuers, each with a CA of its own: <a> and <b> are such
+ * CAs. True when <b> signed <cert>. One signature is verified, where there are sites only.
+ */
+static bool is_other_site(const X509 *cert, const struct tls_trust_ca *a,
+			  const struct tls_trust_ca *b)
+{
+	return a->ems != b->ems &&
+	       X509_verify((X509 *)(uintptr_t)cert, X509_get0_pubkey(b->x509)) == 1;
+}
+
+/*
+ * The CA of today's service that <cert> names as its issuer, or NULL. <anchor> NULL: any; of
+ * several that of the site that signed it.
+ */
 static const struct tls_trust_ca *find_ca(const struct tls_service *s, const X509 *cert,
 					  const X509 *anchor)
 {
 	const struct slice issuer = common_name(X509_get_issuer_name(cert));
+	const struct tls_trust_ca *found = NULL;
 
 	for (uint32_t i = 0; i < s->nb_cas && issuer.len > 0; i++) {
 		const struct tls_trust_ca *ca = &s->cas[i];
-		if (slice_is_equal(ca->issuer_cn, issuer) &&
-		    (anchor == NULL || X509_cmp(ca->x509, anchor) == 0))
+		if (!slice_is_equal(ca->issuer_cn, issuer) ||
+		    (anchor != NULL && X509_cmp(ca->x509, anchor) != 0))
+			continue;
+		if (anchor != NULL)
 			return ca;
+		if (found == NULL || is_other_site(cert, found, ca))
+			found = ca;
 	}
-	return NULL;
+	return found;
 }
 
 static bool is_revoked(const struct tls_service *s, const struct tls_peer *peer)

@@ -202,6 +202,18 @@ static void a_ticket_does_not_outlive_its_ems(void **)
 	check_both(&required, &other, REFUSED, OUTCOME_TLS_CERT_INVALID);
 }
 
+/* Both sites' CAs are named alike; come_back() asks for the one that signed. */
+static void a_ticket_is_of_the_site_whose_ca_signed(void **)
+{
+	const struct test_cert_spec spec = pki_ca_spec();
+	struct test_cert *sibling = test_cert_new(&spec);
+	const struct service_opts sites = {.client_cert = TLS_CLIENT_CERT_REQUIRED,
+					   .sibling = sibling};
+
+	check_both(&sites, &sites, RESUMED, OUTCOME__COUNT);
+	test_cert_free(sibling);
+}
+
 /* Made where no certificate was asked for, brought where one is required, under one binding. */
 static void a_ticket_without_certificate_opens_nothing_that_needs_one(void **)
 {
@@ -291,6 +303,7 @@ int main(void)
 		TEST(a_ticket_does_not_outlive_revocation),
 		TEST(a_ticket_does_not_outlive_the_certificate),
 		TEST(a_ticket_does_not_outlive_its_ems),
+		TEST(a_ticket_is_of_the_site_whose_ca_signed),
 		TEST(a_ticket_without_certificate_opens_nothing_that_needs_one),
 		TEST(rotation_keeps_old_tickets_and_renews_them),
 		TEST(a_forged_ticket_leads_to_a_full_handshake),

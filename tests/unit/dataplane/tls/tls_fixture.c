@@ -77,19 +77,23 @@ struct tls_service *service_make(struct tls_worker *w, const struct pki *p,
 		{&p->server->der, 1, p->server->key_der},
 		{&p->other_server->der, 1, p->other_server->key_der},
 	};
-	const struct tls_ca ca = {
-		.der = (opts->ca != NULL ? opts->ca : p->ca)->der,
-		.ems = 3,
-		.issuer_cn = slice_str(opts->issuer_cn != NULL ? opts->issuer_cn : TEST_EMS_SN),
-	};
+	const struct slice issuer_cn =
+		slice_str(opts->issuer_cn != NULL ? opts->issuer_cn : TEST_EMS_SN);
+	struct tls_ca ca[2] = {{.ems = 2, .issuer_cn = issuer_cn},
+			       {.der = (opts->ca != NULL ? opts->ca : p->ca)->der,
+				.ems = 3,
+				.issuer_cn = issuer_cn}};
+
+	if (opts->sibling != NULL)
+		ca[0].der = opts->sibling->der;
 	const struct tls_service_params params = {
 		.certs = certs,
 		.nb_certs = 2,
 		.pick_cert = opts->pick_cert,
 		.user = opts->user,
 		.client_cert = opts->client_cert,
-		.cas = &ca,
-		.nb_cas = 1,
+		.cas = opts->sibling != NULL ? ca : ca + 1,
+		.nb_cas = opts->sibling != NULL ? 2 : 1,
 		.is_revoked = opts->is_revoked,
 		.binding = slice_str(opts->binding != NULL ? opts->binding : "web/1"),
 		.verify_depth = 2,

@@ -38,6 +38,8 @@ struct service_opts {
 	const char *binding;        /* NULL: "web/1" */
 	const char *issuer_cn;      /* NULL: TEST_EMS_SN */
 	const struct test_cert *ca; /* NULL: pki's */
+	/* CA of another site of the same EMS, which is EMS 2 here; NULL: none */
+	const struct test_cert *sibling;
 	bool (*is_revoked)(void *user, uint8_t ems, const struct cert_serial *serial);
 	int (*pick_cert)(void *user, struct slice sni);
 	void *user;
