@@ -84,3 +84,12 @@ int diagnose_fcnacd_2(struct cli *cli);
 /* diagnose_wad.c */
 int diagnose_query_by_uid(struct cli *cli);
 int diagnose_query_by_ipv4(struct cli *cli);
+
+/* execute_log.c */
+int log_filter_category(struct cli *cli);
+int log_filter_field(struct cli *cli);
+int log_filter_start_line(struct cli *cli);
+int log_filter_view_lines(struct cli *cli);
+int log_filter_reset(struct cli *cli);
+int log_filter_dump(struct cli *cli);
+int log_display(struct cli *cli);

@@ -185,6 +185,7 @@ int shell_run(const struct cli *base)
 	rc = sh.is_interactive ? run_interactive(&sh) : run_batch(&sh);
 	if (sh.fd >= 0)
 		sh.on_close(sh.user);
+	free(sh.log_view);
 	return rc;
 }
 

@@ -18,6 +18,7 @@ struct shell {
 	bool is_leaving;
 	bool is_interactive;
 	char prompt[96];
+	struct log_view *log_view; /* execute_log.c's; malloc()ed, NULL: as at the start */
 	/* live output under the prompt, see shell_follow(); fd -1: none */
 	int fd;
 	int (*on_ready)(void *user);

@@ -91,10 +91,41 @@ static void add_files(const char *prefix, struct candidates *ret)
 	(void)closedir(d);
 }
 
+/* The fields of the traffic log that people look for. */
+static void add_fields(const char *prefix, struct candidates *ret)
+{
+	static const char *const field[] = {
+		"subtype",
+		"action",
+		"policyid",
+		"policyname",
+		"srcip",
+		"dstip",
+		"dstport",
+		"sessionid",
+		"service",
+		"vip",
+		"accessproxy",
+		"clientdeviceid",
+		"clientdevicetags",
+		"clientcert",
+		"emsconnection",
+		"fctuid",
+		"date",
+		"level",
+	};
+
+	for (size_t i = 0; i < NB(field); i++)
+		if (strncmp(field[i], prefix, strlen(prefix)) == 0)
+			complete_add(ret, field[i], strlen(field[i]), "", false);
+}
+
 void values_add(const struct cli *cli, const char *arg, const char *prefix, struct candidates *ret)
 {
 	if (cli == NULL)
 		return;
+	if (strcmp(arg, "FIELD") == 0)
+		add_fields(prefix, ret);
 	if (strcmp(arg, "FILE") == 0 || strcmp(arg, "PATH") == 0)
 		add_files(prefix, ret);
 	for (size_t i = 0; i < NB(sources); i++)

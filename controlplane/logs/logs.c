@@ -43,6 +43,18 @@ static void flush(struct logs *lg)
 	lg->len = 0;
 }
 
+unsigned logs_flush(const struct cp *cp, char *ret_path, size_t cap)
+{
+	struct logs *lg = cp->logs;
+
+	ret_path[0] = '\0';
+	if (lg == NULL)
+		return 0;
+	flush(lg);
+	(void)snprintf(ret_path, cap, "%s", lg->file.path);
+	return lg->file.keep;
+}
+
 static void on_flush(void *user)
 {
 	flush(user);

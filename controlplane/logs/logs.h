@@ -42,6 +42,12 @@ struct logs_counts {
 };
 void logs_counts(const struct cp *cp, struct logs_counts *ret);
 
+/*
+ * Write what is still in memory. The log's path goes into <ret_path> ("": there is none); returns
+ * how many rotated files are kept. Holder of the lock.
+ */
+unsigned logs_flush(const struct cp *cp, char *ret_path, size_t cap);
+
 /* The latest denials; holder of the lock. NULL: the module does not run. */
 struct denials;
 const struct denials *logs_denials(const struct cp *cp);

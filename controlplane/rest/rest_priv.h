@@ -127,6 +127,7 @@ extern const struct rest_route rest_conn_routes[];
 extern const struct rest_route rest_audit_routes[];
 extern const struct rest_route rest_debug_routes[];
 extern const struct rest_route rest_transaction_routes[];
+extern const struct rest_route rest_log_routes[];
 
 /* All of them, ended by NULL. */
 extern const struct rest_route *const rest_tables[];
@@ -158,6 +159,9 @@ void rest_problem(struct rest_res *res, int status, const char *detail);
 bool rest_query(const struct rest_req *req, const char *key, char *ret, size_t cap);
 /* Is <key> there at all? A filter that is there but unreadable must not pass for none. */
 bool rest_has_query(const struct rest_req *req, const char *key);
+/* The <i>th key and value of the query: 1; 0: there are no more; -1: it cannot be read. */
+int rest_query_nth(const struct rest_req *req, size_t i, char *ret_key, size_t key_cap,
+		   char *ret_value, size_t value_cap);
 /* An unsigned number from the query, or <fallback>; at most <max>. */
 uint64_t rest_query_uint(const struct rest_req *req, const char *key, uint64_t fallback,
 			 uint64_t max);

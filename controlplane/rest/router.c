@@ -30,6 +30,7 @@ const struct rest_route *const rest_tables[] = {
 	rest_capture_routes,
 	rest_audit_routes,
 	rest_debug_routes,
+	rest_log_routes,
 	NULL,
 };
 /* clang-format on */
@@ -273,6 +274,24 @@ bool rest_query(const struct rest_req *req, const char *key, char *ret, size_t c
 	const char *value = find_query(req, key, &len);
 
 	return value != NULL && decode(value, len, ret, cap);
+}
+
+int rest_query_nth(const struct rest_req *req, size_t i, char *ret_key, size_t key_cap,
+		   char *ret_value, size_t value_cap)
+{
+	const char *p = req->query;
+
+	for (; *p != '\0'; p += strcspn(p, "&"), p += *p == '&') {
+		const size_t len = strcspn(p, "&"), key = strcspn(p, "=&");
+
+		if (i-- > 0)
+			continue;
+		if (key == len || !decode(p, key, ret_key, key_cap) ||
+		    !decode(p + key + 1, len - key - 1, ret_value, value_cap))
+			return -1;
+		return 1;
+	}
+	return 0;
 }
 
 bool rest_has_query(const struct rest_req *req, const char *key)

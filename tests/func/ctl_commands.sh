@@ -8,7 +8,8 @@
 need python3
 EMSIM=$BUILD/tests/emsim/emsim
 CTL=$BUILD/controlplane/cli/tagwardenctl
-export EMSIM_DIR=$DIR/ems TAGWARDEN_SOCKET=$DIR/api.sock
+export EMSIM_DIR=$DIR/ems TAGWARDEN_SOCKET=$DIR/api.sock HOME=$DIR/home
+unset XDG_STATE_HOME
 SN=FCTEMS8823005021
 TENANT=00000000000000000000000000000000
 
@@ -182,6 +183,28 @@ step "one record by its address" says "^online records: 1; " diagnose endpoint r
 step "query-by uid, tag" says "^Attr of type=3, length=58, value\(ascii\)=CLASS_Low_$SN$TENANT$" \
 	diagnose wad dev query-by uid "$UID1" $SN $TENANT
 
+for i in 1 2 3; do
+	echo "date=2025-01-07 time=10:57:0$i subtype=\"ztna\" action=\"accept\" policyid=$i" >>"$DIR/traffic.txt"
+done
+echo 'date=2025-01-07 time=10:58:00 subtype="other" action="deny" policyid=0' >>"$DIR/traffic.txt"
+step "log filter field" "$CTL" execute log filter field subtype ztna
+step "log filter view-lines" "$CTL" execute log filter view-lines 2
+step "the filter is kept for the next call" says '^Filter: \(subtype "ztna"\)$' execute log filter dump
+step "log display" "$CTL" execute log display
+diff - "$DIR/step.out" <<'END' || fail "log display"
+3 logs found.
+2 logs returned.
+
+1: date=2025-01-07 time=10:57:03 subtype="ztna" action="accept" policyid=3
+2: date=2025-01-07 time=10:57:02 subtype="ztna" action="accept" policyid=2
+END
+step "log display as JSON" json "j['found'] == 3 and j['logs'][0]['fields']['policyid'] == '3'" \
+	execute log display
+step "log filter start-line" "$CTL" execute log filter start-line 3
+step "from the third on" says "^3: .*policyid=1$" execute log display
+step "log filter reset" "$CTL" execute log filter reset
+step "everything again" says "^4 logs found.$" execute log display
+step "another category" ends 5 "only category 0" execute log filter category 1
 step "JSON of devices" json "len(j['devices']) == 2" show devices
 step "JSON of status" json "j['devices']['total'] == 2" show status
 step "JSON of explain" json "j['code'] == 1" explain --uid "$UID1" --service intranet --serial AA
