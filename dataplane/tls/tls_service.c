@@ -169,9 +169,50 @@ free_key:
 	return rc;
 }
 
+/* OpenSSL's way to ask for the CA that issued <cert>; of one key the certificate that lasts longest. */
+static int find_issuer(X509 **ret, X509_STORE_CTX *x, X509 *cert)
+{
+	STACK_OF(X509) *cas = X509_STORE_get1_all_certs(X509_STORE_CTX_get0_store(x));
+	X509 *found = NULL;
+
+	for (int i = 0; i < sk_X509_num(cas); i++) {
+		X509 *ca = sk_X509_value(cas, i);
+
+		if (X509_check_issued(ca, cert) != X509_V_OK ||
+		    X509_verify(cert, X509_get0_pubkey(ca)) != 1)
+			continue;
+		if (found == NULL ||
+		    ASN1_TIME_compare(X509_get0_notAfter(ca), X509_get0_notAfter(found)) > 0)
+			found = ca;
+	}
+	if (found != NULL)
+		X509_up_ref(found);
+	sk_X509_pop_free(cas, X509_free);
+	*ret = found;
+	return found != NULL;
+}
+
+/* Are there CAs of several sites of one EMS? */
+static bool has_sites(const struct tls_service *s)
+{
+	for (uint32_t i = 1; i < s->nb_cas; i++)
+		for (uint32_t j = 0; j < i; j++)
+			if (s->cas[i].ems != s->cas[j].ems &&
+			    slice_is_equal(s->cas[i].issuer_cn, s->cas[j].issuer_cn))
+				return true;
+	return false;
+}
+
 static int add_cas(const struct tls_service *s, SSL_CTX *ctx)
 {
 	X509_STORE *store = SSL_CTX_get_cert_store(ctx);
+
+	/*
+	 * Their CAs have one name, and OpenSSL takes the first one of the issuer's name where a
+	 * certificate has no key identifier: the one that signed is meant.
+	 */
+	if (has_sites(s))
+		X509_STORE_set_get_issuer(store, find_issuer);
 
 	for (uint32_t i = 0; i < s->nb_cas; i++) {
 		if (!X509_STORE_add_cert(store, s->cas[i].x509) ||

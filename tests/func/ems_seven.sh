@@ -38,7 +38,7 @@ start_one()
 	mkdir -p "$DIR/ems$id"
 	at "$id" serve --port "${PORT[$id]:-0}" --serial "$(serial "$id")" \
 		--tenant "$(tenant "$id")" >"$DIR/ems$id.log" 2>&1 || fail "emsim $id does not start"
-	PID[ems$id]=$(cat "$DIR/ems$id/emsim.pid")
+	PID["ems$id"]=$(cat "$DIR/ems$id/emsim.pid")
 	PORT[$id]=$(cat "$DIR/ems$id/emsim.port")
 }
 
@@ -111,7 +111,7 @@ step "once A let it go it is B's" wait_for 5 device_is "$BOTH" \
 	'.ems_id == 7 and .registered and (.tags | contains(["Moved"]))'
 
 # One dies.
-kill -KILL "${PID[ems3]}"
+kill -KILL "${PID["ems3"]}"
 step "one that is dead gets out of contact" wait_for 20 one 3 '.out_of_sync and (.connected | not)'
 step "and none of the others" test \
 	"$(api /api/v1/ems | jq '[.ems[] | select(.out_of_sync or (.connected | not)) | .id] == [3]')" = true
