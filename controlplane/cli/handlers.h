@@ -24,6 +24,11 @@ int vpn_disconnect(struct cli *cli);
 /* show_ems_objects.c */
 int show_ems_objects(struct cli *cli);
 
+/* diagnose_gateway.c */
+int diagnose_fcnacd_33(struct cli *cli);
+int diagnose_fcnacd_99(struct cli *cli);
+int diagnose_gateways(struct cli *cli);
+
 /* diagnose_dynamic.c */
 int diagnose_dynamic_list(struct cli *cli);
 

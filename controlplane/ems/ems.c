@@ -40,6 +40,7 @@ static void conn_free(struct ems_conn *c)
 	free(c->tenant_id);
 	free(c->gateway_sn);
 	free(c->vdom);
+	free(c->gateways);
 	pthread_mutex_destroy(&c->mutex);
 	pthread_cond_destroy(&c->applied);
 	free(c);

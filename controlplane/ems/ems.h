@@ -40,5 +40,13 @@ struct ems_vpn {
  */
 [[nodiscard]] int ems_test(struct cp *cp, unsigned id, uint32_t *ret_nb);
 
+/*
+ * Holder of the lock: our interfaces with their addresses and MACs, as they are sent to EMS, by
+ * which it knows who is directly connected. Compact JSON; free() it. NULL: out of memory.
+ */
+char *ems_gateways_body(const struct cp *cp);
+/* Holder of the lock: send them now (`diagnose test application fcnacd 99`). */
+void ems_gateways_post(struct cp *cp);
+
 /* Holder of the lock: make all objects due now (`diagnose test application fcnacd 5`). */
 void ems_pull_all(struct cp *cp);

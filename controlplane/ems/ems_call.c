@@ -203,6 +203,8 @@ static int check_http(struct ems_conn *c, enum state_obj obj, const struct ems_a
 
 	if (a->http == 200)
 		return 0;
+	if (ems_objs[obj].is_extra && a->http == 404)
+		return -EOPNOTSUPP;
 	(void)snprintf(text, sizeof(text), "http code %ld%s", a->http,
 		       a->http == 401 ? ", authentication failed" : "");
 	ems_call_failed(c, obj, text);
@@ -212,8 +214,8 @@ static int check_http(struct ems_conn *c, enum state_obj obj, const struct ems_a
 		(void)snprintf(text, sizeof(text), "received https code %ld", a->http);
 		ems_fail(c, EMS_CODE_INCOMPATIBLE, text);
 	}
-	/* An EMS may keep these two from us and still be good for all the rest. */
-	if (obj == STATE_OBJ_VPN || obj == STATE_OBJ_TAGS)
+	/* An EMS may keep these from us and still be good for all the rest. */
+	if (obj == STATE_OBJ_VPN || obj == STATE_OBJ_TAGS || ems_objs[obj].is_extra)
 		return -EPROTO;
 	return a->http == 401 || a->http == 403 ? -EACCES : -EPROTO;
 }

@@ -24,6 +24,7 @@ struct ems_obj {
 	uint32_t poll_s;        /* without notifications; 0: not polled */
 	uint32_t poll_ws_s;     /* with them, for certainty */
 	bool is_at_verify;      /* asked for at each verification */
+	bool is_extra;          /* *ours*: an EMS that answers 404 is good without it */
 	bool is_posture;        /* decisions rest on it: while it fails EMS is not in contact */
 };
 extern const struct ems_obj ems_objs[STATE_OBJ__COUNT];

@@ -100,6 +100,7 @@ struct ems_conn {
 	bool is_vpn_lost; /* a change found no room: send all */
 	uint32_t nb_tests_wanted;
 	char confirmed[192]; /* fingerprint that an operator confirmed; "": none waits */
+	bool is_gateways_wanted;
 
 	/* the thread's own */
 	enum ems_phase phase;
@@ -134,6 +135,9 @@ struct ems_conn {
 	struct device_uid vpn_wait[EMS_PULLS_MAX];
 	unsigned nb_vpn_wait, vpn_wait_objs;
 	uint64_t vpn_wait_ms;
+	/* ems_gateway.c: what EMS was sent last, owned; NULL: nothing since the verification */
+	char *gateways;
+	uint64_t gateways_check_ms;
 	struct state_ems_status status;
 	unsigned traced;        /* ems_trace.c: 1 + the object of a call that is under way */
 	char serial_number[33]; /* who EMS has to be; "": not known yet */
@@ -244,6 +248,10 @@ bool ems_is_applied(struct ems_conn *c);
 void ems_vpn_notified(struct ems_conn *c, unsigned objs);
 /* Ask for devices of which no notification came. 1: did; 0: none; negative. */
 [[nodiscard]] int ems_vpn_pull(struct ems_conn *c);
+
+/* ems_gateway.c: our interfaces. Makes the object due when they changed; and sends them. */
+void ems_gateways_check(struct ems_conn *c);
+[[nodiscard]] int ems_gateways_send(struct ems_conn *c);
 
 /* ems_ws.c: notifications. */
 [[nodiscard]] int ems_ws_init(struct ems_conn *c);

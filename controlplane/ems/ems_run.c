@@ -26,6 +26,8 @@ static uint32_t random_u32(void)
 
 static bool is_wanted(const struct ems_conn *c, enum state_obj obj)
 {
+	if (obj == STATE_OBJ_AVATAR)
+		return false; /* asked for one by one */
 	if (obj == STATE_OBJ_SYSINFO)
 		return c->is_pull_sysinfo;
 	if (obj == STATE_OBJ_TAGS || obj == STATE_OBJ_UID_TAGS)
@@ -192,15 +194,18 @@ static void obj_ok(struct ems_conn *c, enum state_obj obj)
 
 static int pull_one(struct ems_conn *c, enum state_obj obj)
 {
-	return obj == STATE_OBJ_VPN ? ems_vpn_send_all(c) : ems_pull(c, obj);
+	if (obj == STATE_OBJ_VPN)
+		return ems_vpn_send_all(c);
+	return obj == STATE_OBJ_GATEWAYS ? ems_gateways_send(c) : ems_pull(c, obj);
 }
 
 /* One page of one due object, in an order that lets decisions see the change first. */
 static int run_due(struct ems_conn *c)
 {
-	static const enum state_obj order[] = {
-		STATE_OBJ_UID_TAGS, STATE_OBJ_SYSINFO,      STATE_OBJ_ZTNA_CA,      STATE_OBJ_VPN,
-		STATE_OBJ_TAGS,     STATE_OBJ_CAPABILITIES, STATE_OBJ_SERIAL_NUMBER};
+	static const enum state_obj order[] = {STATE_OBJ_UID_TAGS,     STATE_OBJ_SYSINFO,
+					       STATE_OBJ_ZTNA_CA,      STATE_OBJ_VPN,
+					       STATE_OBJ_TAGS,         STATE_OBJ_GATEWAYS,
+					       STATE_OBJ_CAPABILITIES, STATE_OBJ_SERIAL_NUMBER};
 	const uint64_t now = loop_now_ms();
 
 	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
@@ -345,6 +350,7 @@ static int verify_step(struct ems_conn *c)
 	ems_make_due(c, STATE_OBJ_UID_TAGS, 0);
 	ems_make_due(c, STATE_OBJ_TAGS, 0);
 	ems_make_due(c, STATE_OBJ_VPN, 0);
+	ems_make_due(c, STATE_OBJ_GATEWAYS, 0);
 	for (unsigned i = 0; i < STATE_OBJ__COUNT; i++) {
 		c->obj_retry_at_ms[i] = 0;
 		c->is_complete[i] = !is_wanted(c, (enum state_obj)i);
@@ -381,6 +387,7 @@ static int work_step(struct ems_conn *c)
 	if (c->wsi == NULL && loop_now_ms() >= c->ws_retry_at_ms && has_websocket(c))
 		ems_ws_connect(c);
 	poll_due(c);
+	ems_gateways_check(c);
 	rc = run_pulls(c);
 	if (rc == 0)
 		rc = run_vpn(c);

@@ -9,15 +9,21 @@
 #include "rest/rest_priv.h"
 #include "state/state.h"
 
+#include <stdlib.h>
+
 static void get_ems(const struct rest_req *req, struct rest_res *res);
 static void get_objects(const struct rest_req *req, struct rest_res *res);
 static void post_pull(const struct rest_req *req, struct rest_res *res);
 
+static void get_gateways(const struct rest_req *req, struct rest_res *res);
+static void post_gateways(const struct rest_req *req, struct rest_res *res);
 const struct rest_route rest_ems_routes[] = {
 	{REST_GET, "/api/v1/ems", get_ems, "connectors: contact, verification, calls"},
 	{REST_GET, "/api/v1/ems/*/objects", get_objects,
 	 "a connector's API objects: number, entry, schedule, statistics, cursor"},
 	{REST_POST, "/api/v1/ems/pull", post_pull, "pull every object now"},
+	{REST_GET, "/api/v1/ems/gateways", get_gateways, "own interfaces as EMS is sent them"},
+	{REST_POST, "/api/v1/ems/gateways", post_gateways, "send EMS the own interfaces now"},
 	{0},
 };
 
@@ -155,5 +161,21 @@ static void get_objects(const struct rest_req *req, struct rest_res *res)
 static void post_pull(const struct rest_req *req, struct rest_res *res)
 {
 	ems_pull_all(req->cp);
+	res->status = 202;
+}
+
+static void get_gateways(const struct rest_req *req, struct rest_res *res)
+{
+	char *text = ems_gateways_body(req->cp);
+
+	res->json = text == NULL ? NULL : json_loads(text, 0, NULL);
+	free(text);
+	if (res->json == NULL)
+		rest_problem(res, 503, "Out of memory.");
+}
+
+static void post_gateways(const struct rest_req *req, struct rest_res *res)
+{
+	ems_gateways_post(req->cp);
 	res->status = 202;
 }

@@ -12,6 +12,7 @@
  *	GET    /faults                 POST /faults             {name,count,entry}
  *	GET    /stats                  POST /notify             {topic}
  *	                               POST /renew-cert
+ *	GET    /gateways
  *	GET    /churn                  POST /churn              {rate,seconds,seed,notify_ms}
  *	GET    /digest                 POST /hostile            {kind}
  */
@@ -113,9 +114,17 @@ static int apply_fields(struct admin_call *ac)
 	};
 	const char *host = text_of(ac, "hostname"), *user = text_of(ac, "user");
 	const char *ip_text = text_of(ac, "ip"), *serial = text_of(ac, "client_cert_sn");
+	const char *avatar = text_of(ac, "avatar"), *mac = text_of(ac, "gateway_mac");
 	struct dev *d = ac->d;
+	uint64_t version;
 	uint32_t ip;
 
+	if (avatar != NULL && parse_u64(avatar, &version) < 0)
+		return -EINVAL;
+	if (avatar != NULL)
+		store_dev_extra(d)->avatar = (uint32_t)version;
+	if (mac != NULL)
+		copy_str(store_dev_extra(d)->gateway_mac, sizeof(d->extra->gateway_mac), mac);
 	if (ip_text != NULL && ip_parse(ip_text, &ip) < 0)
 		return -EINVAL;
 	if (serial != NULL && parse_hex(serial, d->serial, SERIAL_LEN) < 0)
@@ -228,6 +237,8 @@ static void do_set(struct admin_call *ac)
 	}
 	/* A new address is news for the tags' address lists too. */
 	changed(ac, TOPIC_SYSINFO | (text_of(ac, "ip") != NULL ? TOPIC_TAGS : 0));
+	if (text_of(ac, "avatar") != NULL)
+		ac->sim->pending_topics |= TOPIC_AVATAR;
 	reply_dev(ac);
 }
 
@@ -455,6 +466,29 @@ static void do_renew_cert(struct admin_call *ac)
 		buf_str(&ac->out, "{}");
 }
 
+static void do_gateways(struct admin_call *ac)
+{
+	const struct report_ids *ids = &ac->sim->ids;
+
+	buf_str(&ac->out, "{\"gateways\":[");
+	for (size_t i = 0; i < ids->nb_gateways; i++) {
+		const struct gateway *g = &ids->gateways[i];
+
+		buf_str(&ac->out, i > 0 ? ",{\"interface\":" : "{\"interface\":");
+		buf_json(&ac->out, g->interface);
+		buf_str(&ac->out, ",\"ip\":");
+		buf_json(&ac->out, g->ip);
+		buf_str(&ac->out, ",\"mac\":");
+		buf_json(&ac->out, g->mac);
+		buf_str(&ac->out, ",\"vdom\":");
+		buf_json(&ac->out, g->vdom);
+		buf_str(&ac->out, ",\"sn\":");
+		buf_json(&ac->out, g->sn);
+		buf_str(&ac->out, "}");
+	}
+	buf_str(&ac->out, "]}");
+}
+
 /* <prefix> ending in a slash takes the rest of the path; "/devices/" finds the device of it. */
 static const struct admin_route {
 	const char *method;
@@ -477,6 +511,7 @@ static const struct admin_route {
 	{"GET", "/faults", NULL, do_faults},
 	{"POST", "/faults", NULL, do_fault},
 	{"GET", "/stats", NULL, do_stats},
+	{"GET", "/gateways", NULL, do_gateways},
 	{"POST", "/notify", NULL, do_notify},
 	{"POST", "/hostile", NULL, do_hostile},
 	{"POST", "/renew-cert", NULL, do_renew_cert},

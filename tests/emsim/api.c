@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The entries of the EMS REST interface that a gateway calls. */
+#include "emsim/avatar.h"
 #include "emsim/payload.h"
 #include "emsim/sim.h"
 
@@ -201,6 +202,102 @@ static void do_vpn(struct sim *sim, const struct http_req *rq, struct answer *a)
 	}
 	buf_str(&a->body, "]}}");
 	json_decref(root);
+}
+
+static void copy_field(char *to, size_t cap, const json_t *item, const char *key)
+{
+	const char *s = json_string_value(json_object_get(item, key));
+
+	copy_str(to, cap, s != NULL ? s : "");
+}
+
+/* The gateway's own interfaces: devices behind them are directly connected. */
+static void do_gateways(struct sim *sim, const struct http_req *rq, struct answer *a)
+{
+	json_t *root = json_loadb(rq->body, rq->body_len, 0, NULL);
+	json_t *list = json_object_get(root, "gateway_list");
+	json_t *item;
+	size_t i;
+
+	if (!json_is_array(list)) {
+		error_answer(a, 400, -1, "gateway_list is missing");
+		json_decref(root);
+		return;
+	}
+	if (sim->ids.gateways == NULL)
+		sim->ids.gateways = xcalloc(GATEWAYS_MAX, sizeof(*sim->ids.gateways));
+	sim->ids.nb_gateways = 0;
+	json_array_foreach(list, i, item)
+	{
+		struct gateway *g = &sim->ids.gateways[sim->ids.nb_gateways];
+
+		if (sim->ids.nb_gateways == GATEWAYS_MAX)
+			break;
+		copy_field(g->interface, sizeof(g->interface), item, "interface");
+		copy_field(g->ip, sizeof(g->ip), item, "ip");
+		copy_field(g->mac, sizeof(g->mac), item, "mac");
+		copy_field(g->vdom, sizeof(g->vdom), item, "vdom");
+		copy_field(g->sn, sizeof(g->sn), item, "sn");
+		sim->ids.nb_gateways++;
+	}
+	for (i = 0; i < sim->store.nb_devs; i++) {
+		struct dev *d = &sim->store.devs[i];
+
+		if (d->extra == NULL || d->extra->gateway_mac[0] == '\0')
+			continue;
+		store_touch_sys(&sim->store, d);
+		sim->pending_topics |= TOPIC_SYSINFO;
+	}
+	buf_str(&a->body, "{\"result\": {\"retval\": 1, \"message\": null}, \"data\": {}}");
+	json_decref(root);
+}
+
+/* The device whose picture has this fingerprint; only those that somebody added have one. */
+static const struct dev *find_face(const struct sim *sim, const uint8_t want[static SERIAL_LEN])
+{
+	uint8_t face[SERIAL_LEN];
+
+	for (size_t i = 0; i < sim->store.nb_devs; i++) {
+		const struct dev *d = &sim->store.devs[i];
+
+		if ((d->flags & (DEV_F_SYNTH | DEV_F_DELETED)) != 0)
+			continue;
+		avatar_fingerprint(d->uid, d->extra != NULL ? d->extra->avatar : 0, face);
+		if (memcmp(face, want, sizeof(face)) == 0)
+			return d;
+	}
+	return NULL;
+}
+
+static void do_avatar(struct sim *sim, const struct http_req *rq, struct answer *a)
+{
+	struct buf png = {0}, base64 = {0};
+	uint8_t want[SERIAL_LEN];
+	const struct dev *d;
+	uint32_t version;
+	char text[64];
+
+	if (!http_query(rq->query, "fingerprint", 0, text, sizeof(text)) ||
+	    parse_hex(text, want, SERIAL_LEN) < 0) {
+		error_answer(a, 400, -1, "Bad query");
+		return;
+	}
+	d = find_face(sim, want);
+	if (d == NULL) {
+		error_answer(a, 200, -404, "There is no such avatar");
+		return;
+	}
+	version = d->extra != NULL ? d->extra->avatar : 0;
+	if (fault_take(&sim->faults, FAULT_WRONG_AVATAR, ENTRY_AVATAR))
+		version++;
+	avatar_png(d->uid, version, &png);
+	payload_base64(&base64, png.p, png.len);
+	buf_printf(&a->body,
+		   "{\"result\": {\"retval\": 1, \"message\": null}, \"data\": "
+		   "{\"fingerprint\": \"%s\", \"content\": \"%s\"}}",
+		   text, base64.p);
+	buf_free(&png);
+	buf_free(&base64);
 }
 
 /* Each value becomes one of another type; from the records on, every other object an array. */
@@ -432,6 +529,8 @@ static const struct route {
 	{"GET", "/api/v1/report/fct/uid_tags", ENTRY_UID_TAGS, do_uid_tags},
 	{"GET", "/api/v1/report/fct/tags", ENTRY_TAGS, do_tags},
 	{"POST", "/api/v1/fgt/gateway_details/vpn", ENTRY_VPN, do_vpn},
+	{"POST", "/api/v1/fgt/gateway_details/mac", ENTRY_GATEWAYS, do_gateways},
+	{"GET", "/api/v1/report/fct/avatar", ENTRY_AVATAR, do_avatar},
 	{"GET", "/api/v1/ws/notifications", ENTRY_WS, NULL},
 };
 
@@ -528,6 +627,8 @@ static void make_answer(struct sim *sim, struct conn *c, const struct http_req *
 
 	if (!is_authorized(sim, c) || fault_take(&sim->faults, FAULT_HTTP401, entry))
 		error_answer(a, 401, -4, "Device is not authorized");
+	else if (fault_take(&sim->faults, FAULT_HTTP404, entry))
+		error_answer(a, 404, -1, "No such entry");
 	else if (fault_take(&sim->faults, FAULT_HTTP500, entry))
 		error_answer(a, 500, -1, "Internal error");
 	else if (r == NULL)

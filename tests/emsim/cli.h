@@ -35,6 +35,7 @@ int cmd_list(const struct cli *cli);
 int cmd_synth(const struct cli *cli);
 int cmd_uid(const struct cli *cli);
 int cmd_fault(const struct cli *cli);
+int cmd_gateways(const struct cli *cli);
 int cmd_stats(const struct cli *cli);
 int cmd_notify(const struct cli *cli);
 int cmd_hostile(const struct cli *cli);

@@ -454,6 +454,21 @@ int cmd_fault(const struct cli *cli)
 	return 0;
 }
 
+int cmd_gateways(const struct cli *cli)
+{
+	json_t *root = ask(cli, "GET", "/gateways", NULL), *g;
+	size_t i;
+
+	if (root == NULL || cli->is_json || cli->print != NULL)
+		return finish(cli, root);
+	printf("%-16s %-40s %-18s %-12s %s\n", "INTERFACE", "IP", "MAC", "VDOM", "GATEWAY");
+	json_array_foreach(json_object_get(root, "gateways"), i, g)
+		printf("%-16s %-40s %-18s %-12s %s\n", text_of(g, "interface"), text_of(g, "ip"),
+		       text_of(g, "mac"), text_of(g, "vdom"), text_of(g, "sn"));
+	json_decref(root);
+	return 0;
+}
+
 static void print_stats(const json_t *root)
 {
 	json_t *v, *sub;

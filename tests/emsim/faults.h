@@ -13,6 +13,7 @@
 /*	symbol                 name                    what it does */
 #define FAULT_LIST(F)                                                                              \
 	F(HTTP500, "http500", "answer 500 and an error envelope")                                  \
+	F(HTTP404, "http404", "answer 404 and an error envelope, as an EMS without the entry")     \
 	F(HTTP401, "http401", "answer 401 and an error envelope")                                  \
 	F(HANG, "hang", "read the request and never answer")                                       \
 	F(SLOW, "slow", "send the answer a few bytes at a time")                                   \
@@ -35,6 +36,7 @@
 	F(WRONG_CN, "wrong-cn", "present a server certificate of another EMS")                     \
 	F(CURSOR_GONE, "cursor-gone", "retval -410 to a request that carries a cursor")            \
 	F(MISSING_FINAL, "missing-final", "is_final never true, the cursor never moves")           \
+	F(WRONG_AVATAR, "wrong-avatar", "send a picture that is not what the fingerprint says")    \
 	F(VPN_SILENT, "vpn-silent", "take VPN users and notify nobody")
 
 /*	symbol        name */
@@ -46,6 +48,8 @@
 	E(UID_TAGS, "uid_tags")                                                                    \
 	E(TAGS, "tags")                                                                            \
 	E(VPN, "vpn")                                                                              \
+	E(GATEWAYS, "gateways")                                                                    \
+	E(AVATAR, "avatar")                                                                        \
 	E(WS, "ws")                                                                                \
 	E(TLS, "tls")                                                                              \
 	E(OTHER, "other")

@@ -24,7 +24,8 @@ static const struct command {
 	{"tag", cmd_tag, "UID +Tag -Tag ...", "put tags on a device, take tags off",
 	 "tag --dir /tmp/ems $DEV +Low-Risk -CLASS:High"},
 	{"set", cmd_set, "UID name=value ...",
-	 "set online, quarantined, registered, onnet, hostname, user, ip, client_cert_sn",
+	 "set online, quarantined, registered, onnet, hostname, user, ip, client_cert_sn, avatar, "
+	 "gateway_mac",
 	 "set --dir /tmp/ems $DEV online=false quarantined=true"},
 	{"revoke", cmd_revoke, "UID", "revoke the device's certificate",
 	 "revoke --dir /tmp/ems $DEV"},
@@ -43,6 +44,8 @@ static const struct command {
 	{"fault", cmd_fault, "list | clear | NAME [on|off|COUNT]", "answer wrongly on purpose",
 	 "fault --dir /tmp/ems http500 3 --entry tags"},
 	{"stats", cmd_stats, "", "show what the server was asked", "stats --dir /tmp/ems"},
+	{"gateways", cmd_gateways, "", "show the interfaces that the gateway told",
+	 "gateways --dir /tmp/ems"},
 	{"notify", cmd_notify, "TOPIC", "send a notification without a change",
 	 "notify --dir /tmp/ems avatar"},
 	{"hostile", cmd_hostile, "KIND", "send what no EMS in its senses sends; KIND off ends it",

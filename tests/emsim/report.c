@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "emsim/report.h"
 
+#include "emsim/avatar.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,17 +29,24 @@ static void put_route(struct buf *out, const char *ip, const char *mac, const ch
 
 static void put_gateway(struct buf *out, const struct sysinfo *si)
 {
+	const char *interface = si->interface != NULL ? si->interface : "port1";
+	bool is_next = !si->is_indirect;
+
 	put_str(out, ",\"fgt_sn\":", si->fgt_sn);
-	buf_str(out, ",\"gateway_interface\":\"port1\",\"vdom\":\"root\"");
+	put_str(out, ",\"gateway_interface\":", interface);
+	buf_str(out, ",\"vdom\":\"root\"");
 	put_str(out, ",\"gateway_mac\":", si->gateway_mac);
 	put_str(out, ",\"gateway_route_list\":[{\"gateway_info\":{\"fgt_sn\":", si->fgt_sn);
-	buf_str(out, ",\"interface\":\"port1\",\"vdom\":\"root\"},\"route_info\":[");
-	put_route(out, si->ip, si->mac, "direct");
+	put_str(out, ",\"interface\":", interface);
+	buf_str(out, ",\"vdom\":\"root\"},\"route_info\":[");
+	if (is_next)
+		put_route(out, si->ip, si->mac, "direct");
 	for (unsigned i = 0; i < 2; i++) {
 		if (si->vpn_ip[i] == NULL)
 			continue;
-		buf_str(out, ",");
+		buf_str(out, is_next ? "," : "");
 		put_route(out, si->vpn_ip[i], "", "vpn");
+		is_next = true;
 	}
 	buf_str(out, "]}]");
 }
@@ -77,7 +86,8 @@ void sysinfo_emit(struct buf *out, const struct sysinfo *si)
 	buf_str(out, ",\"feature_av\":\"installed\",\"feature_fw\":\"installed\","
 		     "\"feature_vpn\":\"installed\",\"feature_vs\":\"installed\","
 		     "\"feature_wf\":\"installed\",\"fct_build_no\":1658,"
-		     "\"indirectly_connected\":false");
+		     "\"indirectly_connected\":");
+	buf_str(out, si->is_indirect ? "true" : "false");
 	put_gateway(out, si);
 	buf_str(out, ",\"user_info\":{\"service\":\"OS\"}}");
 }
@@ -132,6 +142,22 @@ static void hardware_text(const struct dev *d, char out[static 56])
 	w[-1] = '\0';
 }
 
+/* A device with a gateway of its own is connected here when that is one of ours. */
+static void find_gateway(const struct report_ids *ids, const struct dev *d, struct sysinfo *si)
+{
+	if (d->extra == NULL || d->extra->gateway_mac[0] == '\0')
+		return;
+	si->gateway_mac = d->extra->gateway_mac;
+	si->is_indirect = true;
+	for (size_t i = 0; i < ids->nb_gateways; i++) {
+		if (strcasecmp(ids->gateways[i].mac, d->extra->gateway_mac) != 0)
+			continue;
+		si->interface = ids->gateways[i].interface;
+		si->is_indirect = false;
+		return;
+	}
+}
+
 static void emit_dev(const struct store *, const struct report_ids *ids, struct buf *out,
 		     const struct dev *d)
 {
@@ -170,8 +196,12 @@ static void emit_dev(const struct store *, const struct report_ids *ids, struct 
 	hardware_text(d, hw);
 	dev_hostname(d, host);
 	dev_user(d, user);
+	find_gateway(ids, d, &si);
+	/* A fleet's pictures are never asked for: no need to paint a million. */
 	for (size_t i = 0; i < SERIAL_LEN; i++)
 		face[i] = (uint8_t)(d->uid[i % UID_LEN] ^ 0xa5 ^ i);
+	if ((d->flags & DEV_F_SYNTH) == 0)
+		avatar_fingerprint(d->uid, d->extra != NULL ? d->extra->avatar : 0, face);
 	hex_text(face, SERIAL_LEN, "0123456789abcdef", avatar);
 	hex_text(d->serial, SERIAL_LEN, "0123456789ABCDEF", serial);
 	sysinfo_emit(out, &si);

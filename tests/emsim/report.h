@@ -11,11 +11,26 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* An interface of the gateway, as it told. */
+struct gateway {
+	char interface[36];
+	char ip[IP_TEXT];
+	char mac[18];
+	char vdom[36];
+	char sn[36];
+};
+
+enum {
+	GATEWAYS_MAX = 256
+};
+
 /* What this EMS is called and whom it answers. */
 struct report_ids {
 	char serial[32];
 	char tenant[33];
 	char gateway_sn[32];
+	struct gateway *gateways;
+	size_t nb_gateways;
 };
 
 /* The fields of one system info record that differ between devices, in the order of the wire. */
@@ -35,6 +50,8 @@ struct sysinfo {
 	const char *client_cert_sn;
 	const char *fgt_sn;
 	const char *gateway_mac;
+	const char *interface; /* NULL: port1 */
+	bool is_indirect;      /* behind no interface of the gateway */
 	const char *vpn_ip[2]; /* NULL: no VPN route */
 };
 

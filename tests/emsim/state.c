@@ -71,6 +71,8 @@ void state_dev_json(const struct sim *sim, const struct dev *d, struct buf *out)
 	put(out, ",\"vpn_ip\":", text);
 	ip_format(d->extra != NULL ? d->extra->vpn_ip[1] : 0, text);
 	put(out, ",\"vpn_ip6\":", text);
+	put(out, ",\"gateway_mac\":", d->extra != NULL ? d->extra->gateway_mac : "");
+	buf_printf(out, ",\"avatar\":%u", d->extra != NULL ? d->extra->avatar : 0);
 	buf_hex(&hex, d->serial, SERIAL_LEN, true);
 	copy_str(serial, sizeof(serial), hex.p);
 	buf_free(&hex);
@@ -212,6 +214,8 @@ static int load_dev(struct sim *sim, const json_t *o)
 	extra = store_dev_extra(d);
 	copy_str(extra->hostname, sizeof(extra->hostname), text_of(o, "hostname"));
 	copy_str(extra->user, sizeof(extra->user), text_of(o, "user"));
+	copy_str(extra->gateway_mac, sizeof(extra->gateway_mac), text_of(o, "gateway_mac"));
+	extra->avatar = (uint32_t)json_integer_value(json_object_get(o, "avatar"));
 	load_tags(st, d, o);
 	if (ip_parse(text_of(o, "ip"), &ip) == 0)
 		store_dev_set_ip(st, d, ip);

@@ -58,6 +58,8 @@ struct dev_extra {
 	char hostname[64];
 	char user[64];
 	uint32_t vpn_ip[2]; /* IPv4, IPv6; told by the gateway */
+	uint32_t avatar;    /* which one of the user's pictures */
+	char gateway_mac[18];
 };
 
 struct dev {
