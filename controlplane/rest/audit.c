@@ -73,10 +73,12 @@ static void take_tail(struct audit *a)
 
 static void open_log(struct cp *cp)
 {
+	const struct config_log *l = &cp->config->log;
 	char path[PATH_MAX];
 
 	(void)snprintf(path, sizeof(path), "%s/audit.log", cp->state_dir);
-	logfile_open(&cp->audit->file, "audit log", path, 100u << 20, 7);
+	logfile_open(&cp->audit->file, "audit log", l->audit_path != NULL ? l->audit_path : path,
+		     l->audit_max_size, l->audit_keep);
 }
 
 int audit_open(struct cp *cp)
@@ -163,12 +165,18 @@ void audit(struct cp *cp, const struct rest_who *who, const char *what, const ch
 void audit_request(struct cp *cp, const struct rest_who *who, enum rest_method method,
 		   const char *path, int status, const char *detail)
 {
+	audit_method(cp, who, rest_method_name(method), path, status, detail);
+}
+
+void audit_method(struct cp *cp, const struct rest_who *who, const char *method, const char *path,
+		  int status, const char *detail)
+{
 	json_t *entry;
 
 	if (cp->audit == NULL)
 		return;
 	entry = new_entry(who);
-	json_object_set_new(entry, "method", json_string(rest_method_name(method)));
+	json_object_set_new(entry, "method", rest_cstr(method));
 	json_object_set_new(entry, "path", rest_string(path, strnlen(path, AUDIT_DETAIL_MAX)));
 	json_object_set_new(entry, "status", json_integer(status));
 	set_detail(entry, detail);

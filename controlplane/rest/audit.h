@@ -28,6 +28,9 @@ void audit(struct cp *cp, const struct rest_who *who, const char *what, const ch
 /* One for a request that ended in <status>. */
 void audit_request(struct cp *cp, const struct rest_who *who, enum rest_method method,
 		   const char *path, int status, const char *detail);
+/* As audit_request(), with the method as it was sent. */
+void audit_method(struct cp *cp, const struct rest_who *who, const char *method, const char *path,
+		  int status, const char *detail);
 /*
  * Up to <limit> entries, latest first, which are older than number <before> (0: from the latest).
  * *<ret_next>: ask on before that one; 0: there are no more.

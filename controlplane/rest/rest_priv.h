@@ -66,7 +66,8 @@ struct rest_req {
 };
 
 /*
- * A body without end, in place of a document: <read> is called again and again by the server's
+ * A body without end, in place of a document: as chunks, or, when the request asks for a
+ * WebSocket, as messages, one for each <read> that gives something. <read> is called again and again by the server's
  * thread, without the lock, at least every <poll_us> while the client takes what it gets.
  */
 struct rest_stream_ops {
@@ -76,6 +77,8 @@ struct rest_stream_ops {
 	void (*tick)(void *user);
 	/* The client went away, or the end was reached: frees the stream. Called once. */
 	void (*close)(void *user);
+	/* A WebSocket's client sent a text of at most 4 KiB. NULL: nobody listens. */
+	void (*message)(void *user, const char *text, size_t len);
 };
 
 struct rest_stream {
@@ -94,6 +97,8 @@ struct rest_res {
 	const char *content_type;
 	struct rest_stream *stream; /* in place of both */
 	char etag[80];              /* "": none; see rest_etag() */
+	char allow[64];             /* "": none; methods of the resource, with 405 and OPTIONS */
+	enum rest_role role;        /* the row's; set by rest_dispatch() */
 };
 
 typedef void (*rest_handler)(const struct rest_req *req, struct rest_res *res);
@@ -136,6 +141,21 @@ extern const struct rest_route *const rest_tables[];
 void rest_dispatch(struct rest_req *req, struct rest_res *res);
 /* How long a body <who> may send there: no more than for others unless the role fits. */
 size_t rest_body_max(const struct rest_who *who, enum rest_method method, const char *path);
+/* The answer to OPTIONS: what methods <req->path> has. */
+void rest_options(struct rest_req *req, struct rest_res *res);
+/* How many handlers have run, ever. */
+uint64_t rest_nb_handled(void);
+
+/* What the server has seen; its thread's. */
+struct rest_counts {
+	uint64_t requests, refused, unauthorized, forbidden, limited;
+	uint64_t late;             /* closed for being slow */
+	uint64_t full;             /* turned away: too many connections, or from there */
+	unsigned conns, conns_tls; /* now */
+};
+/* The server's thread, as handlers are. */
+void rest_server_counts(const struct cp *cp, struct rest_counts *ret);
+
 /* The role that row <r> asks for, its default resolved. */
 enum rest_role rest_route_role(const struct rest_route *r);
 /*
@@ -151,6 +171,8 @@ rest_etag(const struct rest_req *req, struct rest_res *res, const char *fmt, ...
 [[nodiscard]] __attribute__((format(printf, 3, 4))) bool
 rest_if_match(const struct rest_req *req, struct rest_res *res, const char *fmt, ...);
 
+/* "Not Found"; answer.c */
+const char *answer_reason(int status);
 /* RFC 9457 problem document. */
 void rest_problem(struct rest_res *res, int status, const char *detail);
 /*

@@ -11,6 +11,9 @@
 #include <string.h>
 #include <time.h>
 
+/* The server's thread counts and reads. */
+static uint64_t nb_handled;
+
 /* clang-format off */
 const struct rest_route *const rest_tables[] = {
 	rest_status_routes,
@@ -61,7 +64,8 @@ void rest_problem(struct rest_res *res, int status, const char *detail)
 {
 	res->status = status;
 	res->content_type = "application/problem+json";
-	res->json = json_pack("{s:i,s:o}", "status", status, "detail", rest_cstr(detail));
+	res->json = json_pack("{s:s,s:s,s:i,s:o}", "type", "about:blank", "title",
+			      answer_reason(status), "status", status, "detail", rest_cstr(detail));
 }
 
 /* Does <path> fit <pattern>? A '*' takes one segment, stored in <ret_arg>. */
@@ -117,12 +121,17 @@ size_t rest_body_max(const struct rest_who *who, enum rest_method method, const 
 /* What shows no more than anybody with the role READ may see leaves no trace. */
 static bool is_audited(const struct rest_req *req, const struct rest_route *r, int status)
 {
-	return req->method != REST_GET || status == 401 || status == 403 ||
+	/* The server itself writes down strangers, and not each of them. */
+	if (status == 401)
+		return false;
+	return req->method != REST_GET || status == 403 ||
 	       (r != NULL && rest_route_role(r) > REST_ROLE_READ);
 }
 
 static void run_route(const struct rest_route *r, const struct rest_req *req, struct rest_res *res)
 {
+	nb_handled++;
+	res->role = rest_route_role(r);
 	if (!r->is_unlocked)
 		cp_lock(req->cp);
 	r->handler(req, res);
@@ -130,6 +139,41 @@ static void run_route(const struct rest_route *r, const struct rest_req *req, st
 		cp_unlock(req->cp);
 	if (res->status == 0)
 		res->status = res->json != NULL || res->text != NULL ? 200 : 204;
+}
+
+/* "GET, HEAD, DELETE": what the rows of <path> have. */
+static void list_methods(const char *path, char *ret, size_t cap)
+{
+	char arg[REST_ARG_MAX];
+	bool is_known;
+	size_t len = 0;
+
+	ret[0] = '\0';
+	for (unsigned m = 0; m < REST_METHOD__COUNT; m++) {
+		if (find((enum rest_method)m, path, arg, &is_known) == NULL || len >= cap)
+			continue;
+		(void)snprintf(ret + len, cap - len, "%s%s%s", len > 0 ? ", " : "",
+			       rest_method_name((enum rest_method)m),
+			       m == REST_GET ? ", HEAD" : "");
+		len += strlen(ret + len);
+	}
+}
+
+void rest_options(struct rest_req *req, struct rest_res *res)
+{
+	*res = (struct rest_res){.status = 204, .content_type = "application/json"};
+	if (strcmp(req->path, "*") == 0)
+		(void)snprintf(res->allow, sizeof(res->allow),
+			       "GET, HEAD, POST, DELETE, PUT, PATCH, OPTIONS");
+	else
+		list_methods(req->path, res->allow, sizeof(res->allow));
+	if (res->allow[0] == '\0')
+		rest_problem(res, 404, "No such resource. GET /api/v1 lists them all.");
+}
+
+uint64_t rest_nb_handled(void)
+{
+	return nb_handled;
 }
 
 void rest_dispatch(struct rest_req *req, struct rest_res *res)
@@ -145,6 +189,7 @@ void rest_dispatch(struct rest_req *req, struct rest_res *res)
 		rest_problem(res, is_known ? 405 : 404,
 			     is_known ? "This resource does not have that method."
 				      : "No such resource. GET /api/v1 lists them all.");
+		list_methods(req->path, res->allow, sizeof(res->allow));
 	} else if (req->who->role < rest_route_role(r)) {
 		rest_problem(res, 403, "Your role does not allow that.");
 		json_object_set_new(res->json, "role",
@@ -154,6 +199,9 @@ void rest_dispatch(struct rest_req *req, struct rest_res *res)
 		run_route(r, req, res);
 	}
 	req->arg = "";
+	/* RFC 9457 3.1.5: which request it was about. */
+	if (res->json != NULL && res->status >= 400)
+		json_object_set_new(res->json, "instance", rest_cstr(req->path));
 	if (is_audited(req, r, res->status))
 		audit_request(req->cp, req->who, req->method, req->path, res->status, NULL);
 }
