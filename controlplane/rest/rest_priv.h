@@ -67,8 +67,9 @@ struct rest_req {
 
 /*
  * A body without end, in place of a document: as chunks, or, when the request asks for a
- * WebSocket, as messages, one for each <read> that gives something. <read> is called again and again by the server's
- * thread, without the lock, at least every <poll_us> while the client takes what it gets.
+ * WebSocket, as messages, one for each <read> that gives something. <read> is called again and
+ * again by the server's thread, without the lock, at least every <poll_us> while the client takes
+ * what it gets.
  */
 struct rest_stream_ops {
 	/* Up to <cap> bytes, 0 when there are none now. *<ret_is_end>: there never will be more. */
