@@ -153,6 +153,12 @@ int api_check(const struct cli *cli, const char *target, const char *body, size_
 	return ask(cli, "POST", target, body, len, true, ret);
 }
 
+int api_send(const struct cli *cli, const char *method, const char *target, const char *body,
+	     size_t len, json_t **ret)
+{
+	return ask(cli, method, target, body, len, true, ret);
+}
+
 int api_delete(const struct cli *cli, const char *target)
 {
 	json_t *j;

@@ -21,6 +21,9 @@
 int api_get(const struct cli *cli, const char *target, json_t **ret);
 int api_post(const struct cli *cli, const char *target, const char *body, size_t len, json_t **ret);
 int api_delete(const struct cli *cli, const char *target);
+/* PUT, PATCH or DELETE with an answer; 422 as in api_check(). */
+int api_send(const struct cli *cli, const char *method, const char *target, const char *body,
+	     size_t len, json_t **ret);
 /* As api_post(), but a refusal with a document (422) is an answer: CLI_REFUSED and <ret> set. */
 int api_check(const struct cli *cli, const char *target, const char *body, size_t len,
 	      json_t **ret);

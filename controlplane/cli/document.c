@@ -2,6 +2,8 @@
 
 /* The configuration document: have the server read it anew, or check another one. */
 
+#include "cli/document.h"
+
 #include "cli/api.h"
 #include "cli/handlers.h"
 #include "cli/view.h"
@@ -10,8 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define DOCUMENT_MAX 65536u /* what the server takes in a body */
 
 static void print_list(const json_t *list, const char *what)
 {
@@ -27,7 +27,7 @@ static void print_list(const json_t *list, const char *what)
 	}
 }
 
-static int print_result(const struct cli *cli, int rc, const json_t *j, const char *good)
+int document_print(const struct cli *cli, int rc, const json_t *j, const char *good)
 {
 	if (rc != CLI_OK && rc != CLI_REFUSED)
 		return rc;
@@ -53,19 +53,22 @@ int document_reload(struct cli *cli)
 	json_t *j;
 	int rc = api_check(cli, "/api/v1/reload", "", 0, &j);
 
-	rc = print_result(cli, rc, j, "The document is in force.");
+	rc = document_print(cli, rc, j, "The document is in force.");
 	json_decref(j);
 	return rc;
 }
 
-/* At most DOCUMENT_MAX bytes of <path>; "-" is standard input. */
-static int read_document(const char *path, char *buf, size_t *ret_len)
+int document_read(const char *path, char **ret, size_t *ret_len)
 {
 	FILE *f = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
+	char *buf = malloc(DOCUMENT_MAX + 1);
 	int rc = CLI_OK;
 
-	if (f == NULL) {
-		cli_complain("%s: %s", path, strerror(errno));
+	if (f == NULL || buf == NULL) {
+		cli_complain("%s: %s", path, strerror(f == NULL ? errno : ENOMEM));
+		if (f != NULL && f != stdin)
+			(void)fclose(f);
+		free(buf);
 		return CLI_USAGE;
 	}
 	*ret_len = fread(buf, 1, DOCUMENT_MAX + 1, f);
@@ -73,32 +76,30 @@ static int read_document(const char *path, char *buf, size_t *ret_len)
 		cli_complain("%s cannot be read", path);
 		rc = CLI_USAGE;
 	} else if (*ret_len > DOCUMENT_MAX) {
-		cli_complain("%s is larger than the server takes (%u bytes)\n"
-			     "tagwarden-controlplane --check reads it as a file.",
-			     path, DOCUMENT_MAX);
+		cli_complain("%s is larger than a document may be (%u MiB)", path,
+			     DOCUMENT_MAX >> 20);
 		rc = CLI_USAGE;
 	}
 	if (f != stdin)
 		(void)fclose(f);
+	if (rc == CLI_OK)
+		*ret = buf;
+	else
+		free(buf);
 	return rc;
 }
 
 int document_check(struct cli *cli)
 {
-	char *buf = malloc(DOCUMENT_MAX + 1);
 	json_t *j = NULL;
-	size_t len = 0;
-	int rc;
+	size_t len;
+	char *buf;
 
-	if (buf == NULL) {
-		cli_complain("out of memory");
-		return CLI_BAD_ANSWER;
-	}
-	rc = read_document(cli->arg[0], buf, &len);
-	if (rc == CLI_OK) {
-		rc = api_check(cli, "/api/v1/validate", buf, len, &j);
-		rc = print_result(cli, rc, j, "The document is in order.");
-	}
+	int rc = document_read(cli->arg[0], &buf, &len);
+	if (rc != CLI_OK)
+		return rc;
+	rc = api_check(cli, "/api/v1/validate", buf, len, &j);
+	rc = document_print(cli, rc, j, "The document is in order.");
 	free(buf);
 	json_decref(j);
 	return rc;

@@ -49,6 +49,12 @@ static const struct {
 	{"FILTER", "an expression as in pcap-filter(7)"},
 	{"FIELD", "a field of the log line, such as action or policyid"},
 	{"VALUE", "what the field must be"},
+	{"DOCUMENT", "running, candidate, or a version's number, see config history"},
+	{"VERSION", "a version's number, see config history"},
+	{"PLACE", "a place in the document, as policies[17].tags: 17 is an id or a name"},
+	{"JSON", "a value in JSON; a word alone is a string"},
+	{"TEXT", "in your own words"},
+	{"MINUTES", "5, or 30s, or 2h"},
 	{"WORD", "the beginning of a command"},
 };
 

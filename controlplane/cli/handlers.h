@@ -66,6 +66,19 @@ int capture(struct cli *cli);
 int show_denials(struct cli *cli);
 int explain(struct cli *cli);
 
+/* config.c */
+int config_show(struct cli *cli);
+int config_diff(struct cli *cli);
+int config_load(struct cli *cli);
+int config_set(struct cli *cli);
+int config_unset(struct cli *cli);
+int config_discard(struct cli *cli);
+int config_validate(struct cli *cli);
+int config_commit(struct cli *cli);
+int config_confirm(struct cli *cli);
+int config_rollback(struct cli *cli);
+int config_history(struct cli *cli);
+
 /* document.c */
 int document_reload(struct cli *cli);
 int document_check(struct cli *cli);

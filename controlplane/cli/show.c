@@ -82,6 +82,7 @@ int show_status(struct cli *cli)
 	}
 	view_line("Version", j, "version", VIEW_PLAIN);
 	view_line("Control plane since", j, "started", VIEW_PLAIN);
+	config_print_state(view_at(j, "config"));
 	view_line("Document read", j, "reloaded", VIEW_PLAIN);
 	view_line("  refused reloads", j, "reload_failures", VIEW_PLAIN);
 	view_line("Devices", j, "devices.total", VIEW_PLAIN);

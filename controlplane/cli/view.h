@@ -49,6 +49,9 @@ int view_json(const json_t *j);
 void view_line(const char *label, const json_t *j, const char *key, enum view_how how);
 void view_line_text(const char *label, const char *text);
 
+/* config.c: the lines of show status about the configuration. */
+void config_print_state(const json_t *state);
+
 /* A table of <list>'s objects; "none" when it is empty. */
 int view_table(const struct cli *cli, const json_t *list, const struct view_column *column,
 	       size_t nb);

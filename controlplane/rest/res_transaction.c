@@ -319,6 +319,20 @@ static void post_validate(const struct rest_req *req, struct rest_res *res)
 	free(c);
 }
 
+static json_t *lines_of(const json_t *diff)
+{
+	char *text = doc_diff_text(diff);
+	json_t *list = json_array();
+
+	for (char *line = text; line != NULL && *line != '\0';) {
+		const size_t len = strcspn(line, "\n");
+		json_array_append_new(list, rest_string(line, len));
+		line += len + (line[len] == '\n');
+	}
+	free(text);
+	return list;
+}
+
 static void get_diff(const struct rest_req *req, struct rest_res *res)
 {
 	char from[24] = "running", to[24] = "candidate";
@@ -338,12 +352,8 @@ static void get_diff(const struct rest_req *req, struct rest_res *res)
 	if (rc < 0) {
 		refuse(req, res, rc, &c->errs, false);
 	} else {
-		char *text = NULL;
 		res->json = doc_diff(a, b);
-		if (res->json != NULL)
-			text = doc_diff_text(res->json);
-		json_object_set_new(res->json, "text", rest_cstr(text != NULL ? text : ""));
-		free(text);
+		json_object_set_new(res->json, "lines", lines_of(res->json));
 		if (res->json == NULL)
 			rest_problem(res, 503, "Out of memory.");
 	}

@@ -67,6 +67,30 @@ latest_is()
 	api "$C/history?limit=1" | jq -es ".[0].versions[0] | $1" >/dev/null
 }
 
+CTL=$BUILD/controlplane/cli/tagwardenctl
+export TAGWARDEN_SOCKET=$API
+
+# says PATTERN ARGUMENT...: tagwardenctl succeeds and a line of its output matches.
+says()
+{
+	"$CTL" "${@:2}" >"$DIR/out" 2>&1 && grep -qE -- "$1" "$DIR/out" && return
+	echo "no $1 in:"
+	cat "$DIR/out"
+	return 1
+}
+
+# ends STATUS PATTERN ARGUMENT...: it ends so, and says so.
+ends()
+{
+	local got
+	"$CTL" "${@:3}" >"$DIR/out" 2>&1
+	got=$?
+	[ $got -eq "$1" ] && grep -qE -- "$2" "$DIR/out" && return
+	echo "exit $got, not $1, or no $2 in:"
+	cat "$DIR/out"
+	return 1
+}
+
 start_ems
 write_config
 chmod 640 "$FILE"
@@ -186,4 +210,31 @@ step "more than a document may have" gives 413 PUT $C/candidate @"$DIR/zeros"
 head -c 100000 /dev/zero >"$DIR/zeros"
 step "other resources take less" gives 413 POST $C/commit @"$DIR/zeros"
 step "still there" is_vdom five five
+
+# ---- the commands ----
+
+step "nothing differs" ends 5 "there is no candidate" config diff
+step "set" says "candidate is changed" config set gateway.vdom eight
+step "set in JSON" says "candidate is changed" config set "policies[17]" \
+	'{"name": "staff", "access_proxies": ["nowhere"], "tags": "FortiAD"}'
+step "an error is told with its place" ends 1 'policies\[17\].*nowhere' config validate
+step "commit refuses it, too" ends 1 'policies\[17\].*nowhere' config commit
+step "unset" says "candidate is changed" config unset "policies[17].access_proxies"
+step "what is not there is told" ends 1 'there is: 17' config unset "policies[18]"
+step "in order" says "in order" config validate
+step "the difference" says '^  gateway.vdom: "five" -> "eight"$' config diff
+step "on trial" says "goes back by itself at" config commit --comment "eight it is" --confirmed 10m
+step "it says what to do" says "config confirm keeps it" show status
+step "confirm" says "is in force" config confirm
+step "the file has it" is_vdom eight eight
+step "the history" says "confirmed +.*uid=.* +eight it is" config history
+step "a file is loaded" says "candidate is changed" config load "$FILE"
+step "nothing differs from it" says "No difference" config diff
+step "dropped" says "no candidate any more" config discard
+step "back" says "is in force" config rollback
+step "to the one before" is_vdom five five
+step "a version" says '"vdom": "root"' config show 1
+step "in JSON" says '"count": [1-9]' config diff 1 running --json
+step "a wrong time" ends 2 "takes minutes" config commit --confirmed soon
+step "no version" ends 2 "config history" config rollback first
 is_alive controlplane || fail "the control plane ended"
