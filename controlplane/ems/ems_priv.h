@@ -149,6 +149,7 @@ struct ems_conn {
 	struct ems_fail fail;           /* why it was not good, in the field's words */
 	bool is_failing[STATE_OBJ__COUNT];
 	bool is_refusal_told;
+	uint64_t notify_told_ms;
 	uint32_t caps; /* 1 << enum ems_cap */
 };
 

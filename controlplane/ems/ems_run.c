@@ -13,6 +13,7 @@
 LOG_TYPE("ems");
 
 #define STATUS_MS 1000u
+#define NOTIFY_TOLD_MS 1000u
 #define BAD_LOST_MS 30000u /* too many unreadable records: pull everything again, this often */
 
 static uint32_t random_u32(void)
@@ -102,7 +103,11 @@ void ems_on_notification(struct ems_conn *c, const char *text, size_t len)
 
 	c->status.nb_notifications++;
 	c->status.notified_real_ms = loop_real_ms();
-	ems_event(c, EMS_EVENT_WS_NOTIFICATION, "%.*s", len > 200 ? 200 : (int)len, text);
+	/* An EMS may notify as often as it likes; the log takes one a second. */
+	if (loop_now_ms() >= c->notify_told_ms + NOTIFY_TOLD_MS) {
+		c->notify_told_ms = loop_now_ms();
+		ems_event(c, EMS_EVENT_WS_NOTIFICATION, "%.*s", len > 200 ? 200 : (int)len, text);
+	}
 	if (!ems_notification_parse(text, len, &objs))
 		LOG(WARN, "notification is malformed, all is pulled ems=%s len=%zu", c->name, len);
 	ems_vpn_notified(c, objs);

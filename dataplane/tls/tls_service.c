@@ -169,7 +169,7 @@ free_key:
 	return rc;
 }
 
-/* OpenSSL's way to ask for the CA that issued <cert>; of one key the certificate that lasts longest. */
+/* OpenSSL asks for the CA that issued <cert>. Of one key the certificate that lasts longest. */
 static int find_issuer(X509 **ret, X509_STORE_CTX *x, X509 *cert)
 {
 	STACK_OF(X509) *cas = X509_STORE_get1_all_certs(X509_STORE_CTX_get0_store(x));

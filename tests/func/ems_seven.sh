@@ -44,13 +44,14 @@ start_one()
 
 entry()
 {
-	local id=$1 site=""
+	local id=$1 site="" ids=""
+	[ "$id" -ne 2 ] || ids=', "object_ids": {"tags": 11, "uid_tags": 12}'
 	[ "$id" -lt 6 ] || site="\"tenant_id\": \"$(tenant "$id")\","
 	cat <<END_OF_ENTRY
     {"id": $id, "name": "ems$id", "server": "127.0.0.1", "https_port": ${PORT[$id]},
      "verifying_ca": "ems$id/ems-ca.pem", "certificate": "ems$id/gateway.pem",
      "key": "ems$id/gateway.key", "serial_number": "$(serial "$id")", $site
-     "out_of_sync_threshold": 10, "call_timeout": 1}
+     "out_of_sync_threshold": 10, "call_timeout": 1$ids}
 END_OF_ENTRY
 }
 
@@ -88,6 +89,35 @@ END_OF_DOCUMENT
 start_controlplane
 step "seven EMSs get in sync" wait_for 20 all '.synced and .connected and .verification == "verified"'
 step "with notifications from each" wait_for 10 all '.websocket == "connected"'
+# As the field's command prints it.
+fcnacd_2()
+{
+	local id
+	echo "EMS context status:"
+	for id in {1..7}; do
+		printf '%s\n' "FortiClient EMS number $id:" "name(id): ems$id($id) confirmed: yes" \
+			"is global: true" "interface vdom: root" \
+			"fetched-serial-number: $(serial "$id")" \
+			"fetched-tenant-id: $(tenant "$id")" "user-data:" \
+			"verified capabilities: true" "verified identity: true" \
+			"interface-selection-method: 0" "verify-peer-method: 4" \
+			"ztna-public-key:(nil)" "Websocket status: connected, oif: 0"
+	done
+}
+ctl()
+{
+	"$BUILD/controlplane/cli/tagwardenctl" --socket "$API" "$@"
+}
+objects_are()
+{
+	diff <(ctl show ems objects "$1" | sed -n 's/^obj-id: \([0-9]*\), .*entry: "\(.*\)"/\1 \2/p' |
+		grep 'report/fct/.*tags') <(printf '%s\n' "$2 api/v1/report/fct/tags" \
+		"$3 api/v1/report/fct/uid_tags")
+}
+step "fcnacd 2 shows each" diff <(fcnacd_2) <(ctl diagnose test application fcnacd 2)
+step "objects have the usual numbers" objects_are 1 12 13
+step "or those of the document" objects_are 2 11 12
+
 for id in {1..7}; do
 	device_is "${DEVICE[$id]}" ".ems_id == $id and .registered and .tags == [\"FortiAD\"]" ||
 		fail "the device of EMS $id is not its own"
