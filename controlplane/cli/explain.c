@@ -264,10 +264,21 @@ static void print_body(const json_t *j)
 	print_advice(j);
 }
 
+/* Of an earlier time: what about it is not certain. */
+static void print_notes(const json_t *list)
+{
+	json_t *note;
+	size_t i;
+
+	json_array_foreach(list, i, note)
+		view_line_text(i == 0 ? "Mind" : "", json_string_value(note));
+}
+
 static int print_explanation(const json_t *j)
 {
 	view_line("Service", j, "service", VIEW_PLAIN);
 	view_line("As of", j, "at", VIEW_PLAIN);
+	print_notes(view_at(j, "known"));
 	print_decision(j);
 	print_body(j);
 	return CLI_OK;
@@ -289,6 +300,7 @@ static int explain_question(const struct cli *cli)
 	api_target_query(&t, "uid", cli_option(cli, "uid"));
 	api_target_query(&t, "source", cli_option(cli, "source"));
 	api_target_query(&t, "serial", cli_option(cli, "serial"));
+	api_target_query(&t, "at", cli_option(cli, "at"));
 	rc = api_get(cli, t.s, &j);
 	if (rc != CLI_OK)
 		return rc;

@@ -164,13 +164,17 @@ static void take_posture(struct cp *cp, const struct record *r, struct history_d
 			history_device_add_tag(dev, state_tag(cp->state, i)->name);
 }
 
-bool explain_then(struct cp *cp, const struct denial *d, struct explain_moment *m)
+void explain_device_then(struct cp *cp, const struct denial *d, struct history_device *ret)
+{
+	history_device_of(cp->state, &d->r.uid, d->is_known ? &d->dev : NULL, ret);
+	if (explain_is_policy((enum outcome)d->r.outcome))
+		take_posture(cp, &d->r, ret);
+}
+
+void explain_then_facts(const struct denial *d, struct explain_moment *m)
 {
 	const struct record *r = &d->r;
 
-	m->config = history_config_of(cp, r->config_generation);
-	if (m->config == NULL)
-		return false;
 	m->is_past = true;
 	m->real_ms = r->time_us / 1000;
 	m->c.facts = (struct policy_facts){
@@ -188,11 +192,16 @@ bool explain_then(struct cp *cp, const struct denial *d, struct explain_moment *
 	memcpy(m->c.now.ems_contact_ms, d->contact_ms, sizeof(d->contact_ms));
 	m->c.is_revoked = d->is_revoked;
 	m->c.is_record_revoked = d->is_record_revoked;
-	if (m->c.facts.cert == POLICY_CERT_VERIFIED) {
-		history_device_of(cp->state, &r->uid, d->is_known ? &d->dev : NULL, &m->dev);
-		if (explain_is_policy((enum outcome)r->outcome))
-			take_posture(cp, r, &m->dev);
-	}
+}
+
+bool explain_then(struct cp *cp, const struct denial *d, struct explain_moment *m)
+{
+	m->config = history_config_of(cp, d->r.config_generation);
+	if (m->config == NULL)
+		return false;
+	explain_then_facts(d, m);
+	if (m->c.facts.cert == POLICY_CERT_VERIFIED)
+		explain_device_then(cp, d, &m->dev);
 	return m->c.facts.proxy < m->config->config->proxies.count;
 }
 
@@ -232,4 +241,15 @@ void explain_settle(struct explain_moment *m)
 	for (uint32_t i = 0; m->c.has_tags && i < config->tags.count && i < SNAP_MAX_TAGS; i++)
 		if (tag[i].name.len > 0 && dev_has_tag(dev, explain_str(config, tag[i].name)))
 			policy_case_flip_tag(&m->c, i);
+}
+
+void explain_contacts_by_id(struct explain_moment *m, const uint64_t at_ms[STATE_MAX_EMS + 1])
+{
+	const struct snap_config *config = m->config->config;
+	const struct snap_ems *e = explain_arr(config, config->ems);
+
+	m->c.now = (struct policy_now){.now_ms = m->real_ms};
+	for (uint32_t i = 0; i < config->ems.count && i < SNAP_MAX_EMS; i++)
+		if (e[i].id <= STATE_MAX_EMS)
+			m->c.now.ems_contact_ms[i] = at_ms[e[i].id];
 }

@@ -48,6 +48,8 @@ void explain_revoked_now(struct cp *cp, struct explain_moment *m);
  * thread.
  */
 void explain_note(struct cp *cp, const struct record *r, struct denial *ret);
+/* What was known of <d>'s device, with the tags that decided. */
+void explain_device_then(struct cp *cp, const struct denial *d, struct history_device *ret);
 /* What was known when <d> was decided. False: its configuration is not kept any more. */
 bool explain_then(struct cp *cp, const struct denial *d, struct explain_moment *m);
 /*
@@ -58,6 +60,10 @@ void explain_wad(struct cp *cp, const struct record *r);
 
 /* ---- on the copy ---- */
 
+/* The facts and contacts of <d>, without device and configuration. */
+void explain_then_facts(const struct denial *d, struct explain_moment *m);
+/* The contacts as of <m->real_ms> from the last words of EMSs by id. */
+void explain_contacts_by_id(struct explain_moment *m, const uint64_t at_ms[STATE_MAX_EMS + 1]);
 /* Make <m->c> of <m->dev> and <m->config>; its facts and times stay. */
 void explain_settle(struct explain_moment *m);
 /* Index of the access proxy called <name>; SNAP_NONE: there is none. */

@@ -62,7 +62,7 @@ static struct history_config *keep_config(struct cp *cp)
 	struct history *h = cp->history;
 	struct snap_view v;
 
-	if (!publish_view(cp->publish, &v))
+	if (cp->publish == NULL || !publish_view(cp->publish, &v))
 		return NULL;
 	struct history_config *last = h->config[(h->nb_configs + CONFIGS - 1) % CONFIGS];
 	if (last != NULL && last->generation == v.config->generation)
@@ -73,6 +73,7 @@ static struct history_config *keep_config(struct cp *cp)
 	const uint32_t at = h->nb_configs++ % CONFIGS;
 	history_config_unref(h->config[at]);
 	h->config[at] = c;
+	history_disk_config(h, c);
 	return c;
 }
 
@@ -103,6 +104,7 @@ static void on_tick(void *user)
 	struct cp *cp = user;
 
 	(void)keep_config(cp);
+	history_disk_tick(cp->history);
 	loop_timer_set(cp->loop, &cp->history->tick, TICK_MS, on_tick, cp);
 }
 
@@ -111,6 +113,8 @@ static int init(struct cp *cp)
 	cp->history = calloc(1, sizeof(*cp->history));
 	if (cp->history == NULL)
 		return -ENOMEM;
+	cp->history->cp = cp;
+	history_disk_open(cp->history);
 	on_tick(cp);
 	return 0;
 }
@@ -122,6 +126,7 @@ static void fini(struct cp *cp)
 	if (h == NULL)
 		return;
 	loop_timer_cancel(cp->loop, &h->tick);
+	history_disk_close(h);
 	for (uint32_t i = 0; i < CONFIGS; i++)
 		history_config_unref(h->config[i]);
 	free(h);

@@ -13,6 +13,7 @@
 #pragma once
 
 #include "base/cp.h"
+#include "history/denial.h"
 #include "history/history_config.h"
 #include "state/state.h"
 
@@ -48,3 +49,40 @@ void history_device_add_tag(struct history_device *d, const char *name);
  */
 struct history_config *history_config_now(struct cp *cp);
 struct history_config *history_config_of(struct cp *cp, uint64_t generation);
+
+/* ---- on disk ---- */
+
+/*
+ * Keep <d>, with the tags of <dev> that decided. At most a thousand a second are. Main thread.
+ */
+void history_denial(struct cp *cp, const struct denial *d, const struct history_device *dev);
+
+/* What is known of an earlier time. Large: not for the stack. */
+struct history_past {
+	uint64_t oldest_ms; /* nothing is known of before; 0: nothing at all */
+	struct history_device dev;
+	bool is_changed;     /* <dev> is set: it was changed since; else it is as it is now */
+	bool is_tags_lost;   /* it had tags then, which were not written */
+	bool is_running;     /* the control plane ran at that time */
+	uint32_t nb_crashes; /* since then it ended without a word: its last moments may miss */
+	uint64_t nb_lost;    /* changes since then that were not written */
+	uint64_t contact_ms[STATE_MAX_EMS + 1];  /* by id: the last word of EMS by then; 0: none */
+	uint64_t baseline_ms[STATE_MAX_EMS + 1]; /* by id: its devices are not known before */
+	uint64_t config_hash;
+	struct history_config *config; /* in force then, one reference; NULL: not kept */
+};
+
+/*
+ * What is known of <uid> and of EMS as of <at_ms> (CLOCK_REALTIME), into <ret>, which is zeroed.
+ * Reads all of the files: any thread but the main one, without the lock. -ENOENT: no history is
+ * kept.
+ */
+[[nodiscard]] int history_past(struct cp *cp, const struct device_uid *uid, uint64_t at_ms,
+			       struct history_past *ret);
+/*
+ * The denial with <id>, the tags that decided, and the configuration (NULL: not kept). As
+ * history_past(). -ENOENT: there is none.
+ */
+[[nodiscard]] int history_denial_find(struct cp *cp, const uint8_t id[static 16],
+				      struct denial *ret, struct history_device *ret_dev,
+				      struct history_config **ret_config);

@@ -154,12 +154,15 @@ static int64_t utc_offset(uint64_t time_us)
 /* Kept whether it is logged or not: this is what tells a request id's story. */
 static void keep_denial(struct cp *cp, const struct record *r, const struct names *n)
 {
+	static struct history_device dev; /* main thread */
 	struct denial d;
 
 	explain_note(cp, r, &d);
 	copy_slice(slice_str(n->proxy), d.proxy, sizeof(d.proxy));
 	copy_slice(slice_str(n->policy), d.policy, sizeof(d.policy));
 	denials_add(cp->logs->denials, &d);
+	explain_device_then(cp, &d, &dev);
+	history_denial(cp, &d, &dev);
 }
 
 /* A worker found a real server dead, or alive again. Each worker finds out for itself. */

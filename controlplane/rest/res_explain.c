@@ -9,18 +9,24 @@
 #include "logs/logs.h"
 #include "rest/explain_json.h"
 #include "rest/rest_priv.h"
+#include "rest/when.h"
 #include "snap/publish.h"
 #include "state/state.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 static void get_explain(const struct rest_req *req, struct rest_res *res);
 static void get_decision(const struct rest_req *req, struct rest_res *res);
 
 const struct rest_route rest_explain_routes[] = {
 	{REST_GET, "/api/v1/explain", get_explain,
-	 "?service= and ?uid= (none: no certificate), ?serial= (default: EMS's), ?source=",
+	 "?service= and ?uid= (none: no certificate), ?serial= (default: EMS's), ?source=, ?at= "
+	 "(as of "
+	 "a time)",
 	 .is_unlocked = true},
 	{REST_GET, "/api/v1/decisions/*", get_decision,
 	 "a denial by its id: as it was decided, and as it would be now", .is_unlocked = true},
@@ -103,6 +109,144 @@ static bool gather_now(const struct rest_req *req, struct explain_moment *m, con
 	return true;
 }
 
+/* ---- a question as of a time ---- */
+
+static void problem_time(struct rest_res *res, const char *what, uint64_t ms)
+{
+	const time_t t = (time_t)(ms / 1000);
+	char text[256], when[32] = "";
+	struct tm tm;
+
+	if (gmtime_r(&t, &tm) != NULL)
+		(void)strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", &tm);
+	(void)snprintf(text, sizeof(text), "%s %s.", what, when);
+	rest_problem(res, 404, text);
+}
+
+/* Is what <past> holds enough for an answer? */
+static bool is_known_then(const struct explain_moment *m, const struct history_past *past,
+			  struct rest_res *res)
+{
+	if (past->oldest_ms == 0 || m->real_ms < past->oldest_ms) {
+		problem_time(res, "Nothing is known of that time; the oldest that is known is of",
+			     past->oldest_ms);
+		return false;
+	}
+	if (m->dev.is_known && m->dev.ems_id <= STATE_MAX_EMS &&
+	    m->real_ms < past->baseline_ms[m->dev.ems_id]) {
+		problem_time(res,
+			     "Nothing is known of that EMS's devices then; its first "
+			     "synchronisation was complete at",
+			     past->baseline_ms[m->dev.ems_id]);
+		return false;
+	}
+	return true;
+}
+
+static bool gather_past(const struct rest_req *req, struct explain_moment *m,
+			struct history_past *past, const char *service, struct rest_res *res)
+{
+	m->is_past = true;
+	if (past->config != NULL) {
+		m->config = history_config_ref(past->config);
+	} else {
+		m->config = history_config_now(req->cp);
+		past->config_hash = 0;
+	}
+	if (m->config == NULL) {
+		rest_problem(res, 503, "No snapshot is published yet.");
+		return false;
+	}
+	if (!find_service(m, service, res))
+		return false;
+	explain_contacts_by_id(m, past->contact_ms);
+	if (m->c.facts.cert != POLICY_CERT_VERIFIED)
+		return is_known_then(m, past, res);
+	if (past->is_changed)
+		m->dev = past->dev;
+	else
+		explain_device_now(req->cp, m);
+	assume_cert(req, m);
+	explain_revoked_now(req->cp, m);
+	return is_known_then(m, past, res);
+}
+
+static void add_note(json_t *list, const char *text)
+{
+	json_array_append_new(list, json_string(text));
+}
+
+/* What about an answer for an earlier time is not certain. */
+static json_t *notes_json(const struct explain_moment *m, const struct history_past *past)
+{
+	json_t *list = json_array();
+
+	if (past->config_hash == 0)
+		add_note(list, "the configuration of then is not kept: it is today's");
+	if (!past->is_running)
+		add_note(list,
+			 "the control plane did not run then: the data plane went on with what "
+			 "it had");
+	if (past->nb_crashes > 0)
+		add_note(list,
+			 "the control plane ended without a word since then: the last changes "
+			 "before that may be missing");
+	if (past->nb_lost > 0)
+		add_note(list,
+			 "some changes since then were not written: this device's may be among "
+			 "them");
+	if (past->is_tags_lost)
+		add_note(list, "the device's tags of then were not written: they are unknown here");
+	if (m->c.is_revoked || m->c.is_record_revoked)
+		add_note(list, "revoked certificates are those of now");
+	return list;
+}
+
+static void get_past(const struct rest_req *req, struct explain_moment *m, const char *service,
+		     struct rest_res *res)
+{
+	struct history_past *past = calloc(1, sizeof(*past));
+	bool is_ok = false;
+	int rc = -ENOMEM;
+
+	if (past != NULL)
+		rc = history_past(req->cp, &m->c.facts.uid, m->real_ms, past);
+	if (rc == -ENOENT) {
+		rest_problem(res, 404, "No history is kept.");
+	} else if (rc < 0) {
+		rest_problem(res, 503, "The history cannot be read.");
+	} else {
+		cp_lock(req->cp);
+		is_ok = gather_past(req, m, past, service, res);
+		cp_unlock(req->cp);
+	}
+	if (is_ok) {
+		explain_settle(m);
+		res->json = explain_json(m, NULL);
+		json_object_set_new(res->json, "known", notes_json(m, past));
+	}
+	if (past != NULL)
+		history_config_unref(past->config);
+	free(past);
+}
+
+/* Has the question a time? False: one that cannot be read, and <res> says so. */
+static bool read_at(const struct rest_req *req, struct explain_moment *m, struct rest_res *res)
+{
+	char text[64];
+
+	if (!rest_has_query(req, "at"))
+		return true;
+	if (!rest_query(req, "at", text, sizeof(text)) ||
+	    when_parse(text, loop_real_ms(), &m->real_ms) < 0 || m->real_ms > loop_real_ms()) {
+		rest_problem(res, 400,
+			     "at is a time that was, as 2026-11-22T10:57:36Z, "
+			     "\"2026-11-22 10:57:36\" (local), -600 or -10m.");
+		return false;
+	}
+	return true;
+}
+
 static void get_explain(const struct rest_req *req, struct rest_res *res)
 {
 	struct explain_moment *m = explain_moment_new();
@@ -113,9 +257,13 @@ static void get_explain(const struct rest_req *req, struct rest_res *res)
 		rest_problem(res, 503, "Memory is short.");
 		return;
 	}
-	is_ok = read_facts(req, m, res);
+	is_ok = read_facts(req, m, res) && read_at(req, m, res);
 	if (is_ok && !rest_query(req, "service", service, sizeof(service))) {
 		rest_problem(res, 400, "service is missing: the name of an access proxy.");
+		is_ok = false;
+	}
+	if (is_ok && m->real_ms != 0) {
+		get_past(req, m, service, res);
 		is_ok = false;
 	}
 	if (is_ok) {
@@ -270,6 +418,15 @@ static void get_decision(const struct rest_req *req, struct rest_res *res)
 		has_now = gather_again(req->cp, &d, now);
 	}
 	cp_unlock(req->cp);
+	if (!is_found && history_denial_find(req->cp, id, &d, &then->dev, &then->config) == 0) {
+		is_found = true;
+		explain_then_facts(&d, then);
+		has_then = then->config != NULL &&
+			   then->c.facts.proxy < then->config->config->proxies.count;
+		cp_lock(req->cp);
+		has_now = gather_again(req->cp, &d, now);
+		cp_unlock(req->cp);
+	}
 	if (!is_found) {
 		rest_problem(res, 404,
 			     "No denial with that id is kept; the traffic log has them "

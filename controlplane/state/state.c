@@ -170,10 +170,24 @@ uint32_t state_slot_get(struct state *st, const struct device_uid *uid, bool *re
 	return slot;
 }
 
+void state_observe(struct state *st, const struct state_observer *o)
+{
+	st->observer = o != NULL ? *o : (struct state_observer){};
+}
+
+void state_tell(struct state *st, const struct device_uid *uid, uint8_t ems_id, bool is_full)
+{
+	if (st->observer.on_change != NULL)
+		st->observer.on_change(st->observer.user, uid, st->has_before ? &st->before : NULL,
+				       ems_id, is_full);
+}
+
 void state_slot_del(struct state *st, uint32_t slot)
 {
 	struct device *d = state_slot(st, slot);
 
+	st->has_before = state_core_of(d, &st->before);
+	state_tell(st, &d->uid, d->ems_id, false);
 	log_note_device_del(st->log, &d->uid);
 	state_gone_note(st, &d->uid, STATE_CHANGE_DELETED, d->notified_us);
 	state_tagset_move(st, d, STATE_NO_TAGSET);

@@ -283,6 +283,22 @@ void state_ems_forget(struct state *st, uint32_t ems_id);
  */
 int state_batch_apply(struct state *st, struct state_batch *b, uint32_t max);
 
+/* ---- for the history ---- */
+
+/*
+ * Told of each change that may turn a decision: what the device was before, NULL when there was
+ * none. <is_full>: it came in a full pull. <on_full_end>: a full pull of <obj> was complete. Main
+ * thread.
+ */
+struct state_observer {
+	void (*on_change)(void *user, const struct device_uid *uid,
+			  const struct state_device_core *before, uint8_t ems_id, bool is_full);
+	void (*on_full_end)(void *user, uint8_t ems_id, enum state_obj obj);
+	void *user;
+};
+/* <o> is copied; NULL: nobody any more. */
+void state_observe(struct state *st, const struct state_observer *o);
+
 /* ---- for the publisher ---- */
 
 enum state_change_kind {

@@ -44,6 +44,7 @@ static uint32_t open_device(struct state *st, const struct device_uid *uid, uint
 		st->counts.refused_owner++;
 		return SLOT_NONE;
 	}
+	st->has_before = !is_new && state_core_of(d, &st->before);
 	state_count(st, d, -1);
 	*ret_is_changed = is_new || d->ems_id != ems_id;
 	if (is_new)
@@ -65,6 +66,8 @@ static void close_device(struct state *st, uint32_t slot, bool is_decide, bool i
 		return;
 	}
 	st->counts.applied++;
+	if (is_decide)
+		state_tell(st, &d->uid, b->ems_id, b->is_full);
 	state_change_note(st, slot, is_decide ? STATE_CHANGE_DECIDE : STATE_CHANGE_QUIET,
 			  b->notified_us);
 	log_note_device(st->log, st, d);
@@ -206,6 +209,7 @@ static void forget_tags(struct state *st, uint32_t slot, const struct state_batc
 {
 	struct device *d = state_slot(st, slot);
 
+	st->has_before = state_core_of(d, &st->before);
 	state_count(st, d, -1);
 	d->flags &= (uint8_t)~SNAP_DEV_HAS_TAGS;
 	d->tags_ticks = 0;
@@ -231,6 +235,9 @@ static void full_end(struct state *st, const struct state_batch *b)
 			forget_tags(st, slot, b);
 		}
 	}
+	if (st->observer.on_full_end != NULL)
+		st->observer.on_full_end(st->observer.user, b->ems_id,
+					 (enum state_obj)b->cursor_obj);
 }
 
 static void apply_one(struct state *st, const struct state_batch *b, uint32_t i)

@@ -135,6 +135,10 @@ struct state {
 	uint32_t *dirty;
 	uint32_t nb_dirty, cap_dirty, next_dirty;
 
+	struct state_observer observer;
+	struct state_device_core before; /* of the device that is being changed */
+	bool has_before;
+
 	struct state_device scratch_device;
 	uint8_t scratch[PACK_MAX];
 };
@@ -149,6 +153,8 @@ void state_change_note(struct state *st, uint32_t slot, enum state_change_kind k
 		       uint64_t notified_us);
 void state_gone_note(struct state *st, const struct device_uid *uid, enum state_change_kind kind,
 		     uint64_t notified_us);
+/* Tell the observer that the device of <st->before>, or <uid> that was not there, changed. */
+void state_tell(struct state *st, const struct device_uid *uid, uint8_t ems_id, bool is_full);
 /* Keep the counts in step: before (-1) and after (+1) a device changes. */
 void state_count(struct state *st, const struct device *d, int sign);
 bool state_core_of(const struct device *d, struct state_device_core *ret);
