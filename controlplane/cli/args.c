@@ -16,7 +16,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool is_quiet; /* of the one thread that asks */
+/* of the one thread that asks */
+static bool is_quiet;
+static char complaint[32] = "tagwardenctl: ";
+static const char *program = "tagwardenctl ";
+
+void cli_be_in_shell(unsigned line)
+{
+	program = "";
+	complaint[0] = '\0';
+	if (line > 0)
+		(void)snprintf(complaint, sizeof(complaint), "line %u: ", line);
+}
+
+const char *cli_program(void)
+{
+	return program;
+}
 
 void cli_be_quiet(bool quiet)
 {
@@ -42,7 +58,7 @@ void cli_complain(const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	tell("tagwardenctl: ", fmt, ap);
+	tell(complaint, fmt, ap);
 	va_end(ap);
 }
 
@@ -261,14 +277,14 @@ static int check_usage(const struct cli *cli, const struct command *c)
 		const struct cli_option *o = &cli->option[i];
 
 		if (find_option(c->options, o->name, o->name_len) < 0) {
-			cli_complain("%s does not take --%.*s; see tagwardenctl %s --help",
-				     c->words, (int)o->name_len, o->name, c->words);
+			cli_complain("%s does not take --%.*s; see %s%s --help", c->words,
+				     (int)o->name_len, o->name, program, c->words);
 			return CLI_USAGE;
 		}
 	}
 	if (cli->nb_args < c->min_args || cli->nb_args > c->max_args) {
-		cli_complain("usage: tagwardenctl %s%s%s; see tagwardenctl %s --help", c->words,
-			     c->args[0] != '\0' ? " " : "", c->args, c->words);
+		cli_complain("usage: %s%s%s%s; see %s%s --help", program, c->words,
+			     c->args[0] != '\0' ? " " : "", c->args, program, c->words);
 		return CLI_USAGE;
 	}
 	return CLI_OK;

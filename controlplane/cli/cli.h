@@ -78,9 +78,16 @@ bool cli_option_uint(const struct cli *cli, const char *name, uint64_t fallback,
 /* Digits alone, up to <max>. */
 bool cli_parse_uint(const char *s, uint64_t max, uint64_t *ret);
 
+/*
+ * From now on messages are for somebody in the shell, who types no program's name; <line>: of the
+ * input that is read, 0 for a terminal.
+ */
+void cli_be_in_shell(unsigned line);
+/* What stands before a command in examples: "tagwardenctl ", or nothing in the shell. */
+const char *cli_program(void);
 /* Between two calls nobody is told anything: for what is asked by the way. */
 void cli_be_quiet(bool quiet);
-/* Complain on stderr with control bytes replaced; "tagwardenctl: " stands before it. */
+/* Complain on stderr with control bytes replaced; "tagwardenctl: " or "line N: " stands before it. */
 void cli_complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* The same without that, for the lines that follow. */
 void cli_tell(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

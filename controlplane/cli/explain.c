@@ -292,7 +292,8 @@ static int explain_question(const struct cli *cli)
 
 	if (cli_option(cli, "service") == NULL) {
 		cli_complain("--service is missing: the name of an access proxy\n"
-			     "tagwardenctl show services lists them.");
+			     "%sshow services lists them.",
+			     cli_program());
 		return CLI_USAGE;
 	}
 	api_target_init(&t, "/api/v1/explain");

@@ -25,9 +25,19 @@ static void print_options(const char *list)
 	}
 }
 
+/* Examples have the program's name; in the shell it is left out. */
+static const char *example_of(const struct command *c)
+{
+	static const char name[] = "tagwardenctl ";
+
+	return cli_program()[0] == '\0' && strncmp(c->example, name, strlen(name)) == 0
+		       ? c->example + strlen(name)
+		       : c->example;
+}
+
 static void print_usage(const struct command *c)
 {
-	printf("tagwardenctl %s%s%s", c->words, c->args[0] != '\0' ? " " : "", c->args);
+	printf("%s%s%s%s", cli_program(), c->words, c->args[0] != '\0' ? " " : "", c->args);
 	print_options(c->options);
 	printf("\n");
 }
@@ -47,7 +57,7 @@ void cli_help_command(const struct command *c)
 {
 	printf("%s\n\nUsage: ", c->help);
 	print_usage(c);
-	printf("Example: %s\n", c->example);
+	printf("Example: %s\n", example_of(c));
 	print_general();
 }
 
@@ -55,14 +65,14 @@ void cli_help_level(const char *words)
 {
 	const size_t len = strlen(words);
 
-	printf("Usage: tagwardenctl %s%s...\n\n", words, len > 0 ? " " : "COMMAND ");
+	printf("Usage: %s%s%s...\n\n", cli_program(), words, len > 0 ? " " : "COMMAND ");
 	for (const struct command *c = cli_commands; c->words != NULL; c++)
 		if (cli_begins_with(c, words, len))
 			printf("  %-36s %s\n", c->words, c->help);
 	printf("\nExamples:\n");
 	for (const struct command *c = cli_commands; c->words != NULL; c++)
 		if (cli_begins_with(c, words, len) && (len > 0 || strchr(c->example, '-') == NULL))
-			printf("  %s\n", c->example);
+			printf("  %s\n", example_of(c));
 	if (len == 0)
 		print_general();
 }
@@ -113,7 +123,7 @@ bool cli_suggest(const char *words)
 	cli_tell("Did you mean:");
 	for (const struct command *c = cli_commands; c->words != NULL; c++)
 		if (distance(c, words) == best)
-			cli_tell("  tagwardenctl %s %s", c->words, c->args);
+			cli_tell("  %s%s %s", cli_program(), c->words, c->args);
 	return true;
 }
 

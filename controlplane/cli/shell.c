@@ -126,11 +126,13 @@ static int run_batch(struct shell *sh)
 	char *line = NULL;
 	size_t cap = 0;
 	ssize_t n;
+	unsigned nb = 0;
 	int first = CLI_OK;
 
 	while (!sh->is_leaving && (n = getline(&line, &cap, stdin)) > 0) {
 		int rc;
 
+		cli_be_in_shell(++nb);
 		line[strcspn(line, "\r\n")] = '\0';
 		rc = run_line(sh, line);
 		first = first == CLI_OK ? rc : first;
@@ -147,6 +149,7 @@ static int run_interactive(struct shell *sh)
 	/* For characters of more than one byte; numbers stay as they are. */
 	(void)setlocale(LC_CTYPE, "");
 	interrupt_catch();
+	cli_be_in_shell(0);
 	make_prompt(sh);
 	e = editor_new(sh);
 	if (e == NULL) {

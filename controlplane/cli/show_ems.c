@@ -116,7 +116,7 @@ int ems_pull(struct cli *cli)
 	json_t *j;
 	const int rc = api_post(cli, "/api/v1/ems/pull", "", 0, &j);
 
-	return tell_accepted(cli, rc, j, "Pulling every object; see tagwardenctl show ems.");
+	return tell_accepted(cli, rc, j, "Pulling every object; see show ems.");
 }
 
 static int post_vpn(const struct cli *cli, const char *action)
