@@ -74,3 +74,15 @@ void conn_shut(struct conn *c)
 	ERR_clear_error();
 	(void)shutdown(c->fd, SHUT_WR);
 }
+
+enum step conn_flush(struct conn *c)
+{
+	while (c->out_off < c->out_len) {
+		const ssize_t n = conn_write(c, c->out + c->out_off, c->out_len - c->out_off);
+
+		if (n <= 0)
+			return n == -EAGAIN ? STEP_WAIT : STEP_OVER;
+		c->out_off += (size_t)n;
+	}
+	return STEP_AGAIN;
+}

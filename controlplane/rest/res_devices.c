@@ -209,4 +209,5 @@ static void get_tags(const struct rest_req *req, struct rest_res *res)
 					"devices", (int)t->nb_devices));
 	}
 	res->json = json_pack("{s:o}", "tags", list);
+	rest_etag_json(req, res);
 }

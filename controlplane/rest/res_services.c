@@ -59,8 +59,11 @@ static void get_services(const struct rest_req *req, struct rest_res *res)
 {
 	static const char *const empty[] = {"block", "accept", "accept-unmanageable"};
 	const struct config *cfg = req->cp->config;
-	json_t *list = json_array();
+	json_t *list;
 
+	if (rest_etag(req, res, "config-%llu", (unsigned long long)req->cp->nb_reloads))
+		return;
+	list = json_array();
 	for (unsigned i = 0; i < cfg->nb_proxies; i++) {
 		const struct config_access_proxy *ap = &cfg->proxies[i];
 		json_t *vhosts = json_array();
@@ -111,8 +114,11 @@ static void get_policies(const struct rest_req *req, struct rest_res *res)
 	static const char *const stale[] = {"deny", "keep-existing", "allow-for"};
 	static const char *const log[] = {"none", "denied", "all"};
 	const struct config *cfg = req->cp->config;
-	json_t *list = json_array();
+	json_t *list;
 
+	if (rest_etag(req, res, "config-%llu", (unsigned long long)req->cp->nb_reloads))
+		return;
+	list = json_array();
 	for (unsigned i = 0; i < cfg->nb_policies; i++) {
 		const struct config_policy *p = &cfg->policies[i];
 		json_t *tags = p->tags != NULL && p->tags_text != NULL

@@ -92,6 +92,20 @@ static json_t *snapshot_json(const struct publish_status *ps)
 			 "postures", (int)ps->build.nb_postures, "resumed", ps->is_resumed);
 }
 
+static json_t *api_json(const struct cp *cp)
+{
+	struct rest_counts n;
+
+	rest_server_counts(cp, &n);
+	return json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:i,s:i}", "requests",
+			 (json_int_t)n.requests, "handled", (json_int_t)rest_nb_handled(),
+			 "malformed", (json_int_t)n.refused, "unauthorized",
+			 (json_int_t)n.unauthorized, "forbidden", (json_int_t)n.forbidden,
+			 "limited", (json_int_t)n.limited, "late", (json_int_t)n.late, "full",
+			 (json_int_t)n.full, "connections", (int)n.conns, "tls_connections",
+			 (int)n.conns_tls);
+}
+
 static void get_status(const struct rest_req *req, struct rest_res *res)
 {
 	struct cp *cp = req->cp;
@@ -121,6 +135,7 @@ static void get_status(const struct rest_req *req, struct rest_res *res)
 				      rest_cstr(cp->config->gateway_serial), "vdom",
 				      rest_cstr(cp->config->vdom)));
 	json_object_set_new(res->json, "config", config_answer_state(cp));
+	json_object_set_new(res->json, "api", api_json(cp));
 	json_object_set_new(res->json, "records",
 			    json_pack("{s:I,s:I,s:I}", "read", (json_int_t)cp->records.read, "lost",
 				      (json_int_t)cp->records.lost, "pulls",

@@ -131,6 +131,7 @@ extern const struct rest_route rest_tcp_routes[];
 extern const struct rest_route rest_capture_routes[];
 extern const struct rest_route rest_conn_routes[];
 extern const struct rest_route rest_audit_routes[];
+extern const struct rest_route rest_openapi_routes[];
 extern const struct rest_route rest_debug_routes[];
 extern const struct rest_route rest_transaction_routes[];
 extern const struct rest_route rest_log_routes[];
@@ -165,6 +166,8 @@ enum rest_role rest_route_role(const struct rest_route *r);
  */
 [[nodiscard]] __attribute__((format(printf, 3, 4))) bool
 rest_etag(const struct rest_req *req, struct rest_res *res, const char *fmt, ...);
+/* As rest_etag() by what <res->json> says, for what has no generation; 304 drops it. */
+void rest_etag_json(const struct rest_req *req, struct rest_res *res);
 /*
  * For a change of what has the ETag that rest_etag() made of <fmt>: may it go on? False: If-Match
  * is there and names another version, <res> is 412.
@@ -203,6 +206,9 @@ struct config_ems;
 const struct config_ems *rest_ems_find(const struct rest_req *req, struct rest_res *res);
 /* enum state_verify for people. */
 const char *rest_ems_verification(uint8_t verify);
+
+/* docs/api/openapi.json; made at build time */
+extern const char rest_openapi_text[];
 
 /* metrics.c */
 char *rest_metrics(struct cp *cp);

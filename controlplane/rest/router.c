@@ -5,6 +5,8 @@
 #include "rest/audit.h"
 #include "rest/rest_priv.h"
 
+#include <openssl/evp.h>
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,6 +34,7 @@ const struct rest_route *const rest_tables[] = {
 	rest_conn_routes,
 	rest_capture_routes,
 	rest_audit_routes,
+	rest_openapi_routes,
 	rest_debug_routes,
 	rest_log_routes,
 	NULL,
@@ -245,6 +248,22 @@ bool rest_etag(const struct rest_req *req, struct rest_res *res, const char *fmt
 		return false;
 	res->status = 304;
 	return true;
+}
+
+void rest_etag_json(const struct rest_req *req, struct rest_res *res)
+{
+	char *text = json_dumps(res->json, JSON_COMPACT | JSON_SORT_KEYS);
+	unsigned char hash[EVP_MAX_MD_SIZE];
+	unsigned long long head;
+
+	if (text != NULL && EVP_Digest(text, strlen(text), hash, NULL, EVP_sha256(), NULL) == 1) {
+		memcpy(&head, hash, sizeof(head));
+		if (rest_etag(req, res, "%016llx", head)) {
+			json_decref(res->json);
+			res->json = NULL;
+		}
+	}
+	free(text);
 }
 
 bool rest_if_match(const struct rest_req *req, struct rest_res *res, const char *fmt, ...)

@@ -137,6 +137,13 @@ void listen_accept(struct rest *rest, int fd, bool is_tls);
 
 /* ---- conn.c ---- */
 
+/* What a state's function says. */
+enum step {
+	STEP_AGAIN, /* go on at once */
+	STEP_WAIT,  /* until poll() or the clock says so */
+	STEP_OVER,
+};
+
 /* The connection owns <fd> and <ssl> from then on. NULL: no memory, and they are closed. */
 struct conn *conn_new(int fd, SSL *ssl, uint64_t now_ms);
 void conn_free(struct conn *c);
@@ -145,6 +152,13 @@ bool conn_run(struct rest *rest, struct conn *c, uint64_t now_ms);
 /* When conn_run() is to be called again though nothing comes; UINT64_MAX: never. */
 uint64_t conn_next_ms(const struct conn *c);
 
+/* ---- conn_stream.c ---- */
+
+/* Go over to PHASE_STREAM with what <res> has. */
+enum step conn_begin_stream(struct conn *c, const struct rest_res *res, uint64_t now_ms);
+enum step conn_run_stream(struct rest *rest, struct conn *c, uint64_t now_ms);
+void conn_end_stream(struct conn *c);
+
 /* ---- conn_io.c ---- */
 
 /* Bytes; 0: the other end is done; -EAGAIN with <c->wants> set; another -errno. */
@@ -152,6 +166,8 @@ ssize_t conn_read(struct conn *c, void *buf, size_t cap);
 ssize_t conn_write(struct conn *c, const void *buf, size_t len);
 /* 0: done, -EAGAIN or another -errno. */
 int conn_handshake(struct conn *c);
+/* Write what there is; STEP_AGAIN: all is out. */
+enum step conn_flush(struct conn *c);
 /* Say that nothing more comes from here. */
 void conn_shut(struct conn *c);
 
