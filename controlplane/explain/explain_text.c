@@ -231,6 +231,8 @@ void explain_advice_text(const struct explain_moment *m, const struct policy_adv
 		say_change(&t, m, &a->change[i]);
 		is_all_phrases &= is_phrase(&a->change[i]);
 	}
+	if (a->nb > 0 && a->change[a->nb - 1].kind == POLICY_CHANGE_MOVE)
+		say(&t, ",");
 	say(&t, is_all_phrases ? " would let policy %u accept" : "; policy %u would then accept",
 	    id);
 }

@@ -79,3 +79,38 @@ for word in Infected FortiAD both ZTNA-webserver; do
 	refute "the page does not tell $word" grep -q -- "$word" "$DIR/body"
 	refute "nor does the head tell $word" grep -qi -- "$word" "$DIR/head"
 done
+
+# How requests meet their policies, live, in the field's shapes; nothing while nobody asks.
+start_debug()
+{
+	api /api/v1/debug -X PUT --data '{"wad": {"category": ["policy"], "level": "verbose"}}' >/dev/null || return 1
+	spawn stream curl -sN --unix-socket "$API" http://localhost/api/v1/debug/stream
+	wait_for 5 is_heard
+}
+is_heard()
+{
+	api /api/v1/debug | jq -es '.[0].listeners == 1'
+}
+traced()
+{
+	grep -qE "$1" "$DIR/stream.log"
+}
+HEAD='^\[[IV]\]20[0-9-]{8} [0-9:]{8}\.[0-9]{6} \[p:[0-9]+\]\[s:[0-9]+\]\[r:[0-9]+\] '
+step "debug output is on" start_debug
+id=$(denied "$BAD")
+step "the request" wait_for 5 traced "${HEAD}wad_http_client_read_req +:[0-9]+ +Received request from client: 192\.0\.2\.1:[0-9]+ id=$id"
+step "its API gateway" traced "wad_vs_proxy_match_gwy .*6:ZTNA-webserver: (Matched gwy\(1\) type\(http\)|no gwy)"
+step "its device" traced "wad_ztna_dev_check .*Device check: uid=$BAD cert-sn=[0-9A-F]{40}"
+step "EMS's serial number" traced "Device check: ems-sn=[0-9A-F]{40} same"
+step "its tags" traced "wad_ztna_dev_get_tags .*tag=Infected told=[0-9]+s before ems-id=1"
+step "the start of the policies" traced "wad_http_req_check_policy .*starting policy matching\(vs_pol=1\): 192\.0\.2\.1:[0-9]+->192\.0\.2\.10:9043"
+step "each policy" traced "policy-id=5 action=deny tags any\(Infected=true\)=true: matched"
+step "the one that decided" traced "wad_http_req_policy_set .*match pid=[0-9]+ policy-id=5 vd=0 in_if=1, out_if="
+step "the result" traced "request is denied code=064: denied by matched tags"
+passes || fail "it does not pass"
+step "and of one that passes" wait_for 5 traced "policy-id=17 action=accept tags all\(FortiAD=true, any\(Low-Risk=true, Trusted=false\)=true\)=true: matched"
+step "its real server" wait_for 5 traced "Found server: 198\.51\.100\.20:8080"
+step "accepted" wait_for 5 traced "request is accepted by policy-id=17"
+ems tag "$DEV" -Low-Risk >/dev/null
+step "the tag is gone" wait_for 5 expect_status 403 "$DEV" "$PROXY/"
+step "and of one that none matched" wait_for 5 traced "No policy matched!"
