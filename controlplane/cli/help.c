@@ -7,6 +7,7 @@
 #include "cli/handlers.h"
 #include "cli/text.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -93,8 +94,11 @@ static unsigned distance(const struct command *c, const char *words)
 		(void)snprintf(wa, sizeof(wa), "%.*s", (int)na, a);
 		(void)snprintf(wb, sizeof(wb), "%.*s", (int)nb, b);
 		/* The start of a word is as good as the word; half of it wrong is another. */
-		d = nb > na && strncmp(wa, wb, na) == 0 ? 1 : text_distance(wa, wb);
-		if (d > (na > nb ? na : nb) / 2)
+		d = nb > na && !isdigit((unsigned char)wa[0]) && strncmp(wa, wb, na) == 0
+			    ? 1
+			    : text_distance(wa, wb);
+		/* Numbers are not misspelt. */
+		if (d > (na > nb ? na : nb) / 2 || (d > 0 && isdigit((unsigned char)wa[0])))
 			return 99;
 		sum += d;
 		a += na;
