@@ -5,6 +5,7 @@
 #include "ems/ems.h"
 
 #include "common/log/log.h"
+#include "ems/ems_arena.h"
 #include "ems/ems_priv.h"
 
 #include <errno.h>
@@ -407,6 +408,7 @@ static int init(struct cp *cp)
 {
 	lws_set_log_level(0, NULL);
 	curl_global_init(CURL_GLOBAL_DEFAULT);
+	ems_arena_install();
 	cp->ems = calloc(1, sizeof(*cp->ems));
 	if (cp->ems == NULL)
 		return -ENOMEM;

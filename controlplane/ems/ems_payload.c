@@ -2,6 +2,8 @@
 
 #include "ems/ems_payload.h"
 
+#include "ems/ems_arena.h"
+
 #include <zlib.h>
 
 #include <errno.h>
@@ -200,7 +202,10 @@ static int decode_zipped(const json_t *text, const json_t *size, struct ems_page
 	free(zipped);
 	if (rc < 0)
 		return rc;
+	p->is_in_arena = ems_arena_begin();
 	p->content = parse_json(slice_of(plain, (size_t)want), ret_why);
+	if (p->is_in_arena)
+		ems_arena_end();
 	free(plain);
 	return p->content == NULL ? -EBADMSG : 0;
 }
@@ -266,6 +271,9 @@ int ems_page_decode(const json_t *data, const char *offset_key, struct ems_page 
 
 void ems_page_free(struct ems_page *p)
 {
-	json_decref(p->content);
+	if (p->is_in_arena)
+		ems_arena_reset();
+	else
+		json_decref(p->content);
 	*p = (struct ems_page){0};
 }

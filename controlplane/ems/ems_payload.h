@@ -42,7 +42,8 @@ void ems_reply_free(struct ems_reply *r);
 
 /* A page of sysinfo, uid_tags or tags. */
 struct ems_page {
-	json_t *content; /* owned */
+	json_t *content; /* the page's; borrow, and not beyond ems_page_free() */
+	bool is_in_arena;
 	struct state_cursor cursor;
 	bool is_final;
 };

@@ -3,6 +3,7 @@
 /* The connector's thread: what is due when, and what a failure delays. */
 
 #include "common/log/log.h"
+#include "ems/ems_arena.h"
 #include "ems/ems_priv.h"
 #include "ems/ems_trace.h"
 
@@ -446,6 +447,7 @@ void *ems_run(void *conn)
 	ems_ws_close(c);
 	if (c->curl != NULL)
 		curl_easy_cleanup(c->curl);
+	ems_arena_thread_fini();
 	ems_finished(c);
 	return NULL;
 }
