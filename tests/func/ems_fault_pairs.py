@@ -46,8 +46,8 @@ def ask(path, method, target, body=None):
 
 def bare(tag):
     """A tag without the prefix that says its kind, which either side writes its own way."""
-    for prefix in ("CLASS:", "CLASS_", "OUTBREAK:", "FABRIC:"):
-        tag = tag.removeprefix(prefix)
+    for kind in ("CLASS", "OUTBREAK", "FABRIC"):
+        tag = tag.removeprefix(kind + ":").removeprefix(kind + "_")
     return tag
 
 
