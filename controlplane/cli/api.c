@@ -4,6 +4,7 @@
 
 #include "cli/http.h"
 #include "cli/text.h"
+#include "cli/ws_client.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -157,6 +158,25 @@ int api_send(const struct cli *cli, const char *method, const char *target, cons
 	     size_t len, json_t **ret)
 {
 	return ask(cli, method, target, body, len, true, ret);
+}
+
+int api_listen(const struct cli *cli, const char *target, struct ws_client **ret)
+{
+	const struct http_call c = {
+		.socket_path = cli->socket_path,
+		.method = "GET",
+		.target = target,
+		.timeout_s = cli->timeout_s,
+	};
+	struct http_answer a = {0};
+	int rc = ws_client_open(&c, ret, &a);
+
+	if (rc < 0)
+		return tell_unreachable(cli, rc);
+	if (rc == 1)
+		rc = tell_refused(&a);
+	http_answer_fini(&a);
+	return rc;
 }
 
 int api_delete(const struct cli *cli, const char *target)

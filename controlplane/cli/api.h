@@ -24,6 +24,9 @@ int api_delete(const struct cli *cli, const char *target);
 /* PUT, PATCH or DELETE with an answer; 422 as in api_check(). */
 int api_send(const struct cli *cli, const char *method, const char *target, const char *body,
 	     size_t len, json_t **ret);
+/* Listen at a stream; a refusal is told. Close <ret> with ws_client_close(). */
+struct ws_client;
+int api_listen(const struct cli *cli, const char *target, struct ws_client **ret);
 /* As api_post(), but a refusal with a document (422) is an answer: CLI_REFUSED and <ret> set. */
 int api_check(const struct cli *cli, const char *target, const char *body, size_t len,
 	      json_t **ret);

@@ -96,6 +96,19 @@ int diagnose_record_list(struct cli *cli);
 int diagnose_fcnacd_7(struct cli *cli);
 int diagnose_fcnacd_8(struct cli *cli);
 
+/* diagnose_debug.c */
+int diagnose_debug_fcnacd(struct cli *cli);
+int diagnose_debug_timestamp(struct cli *cli);
+int diagnose_debug_enable(struct cli *cli);
+int diagnose_debug_disable(struct cli *cli);
+int diagnose_debug_reset(struct cli *cli);
+int diagnose_debug_info(struct cli *cli);
+int diagnose_filter_large_data(struct cli *cli);
+int diagnose_wad_debug_category(struct cli *cli);
+int diagnose_wad_debug_level(struct cli *cli);
+int diagnose_wad_debug_disable(struct cli *cli);
+int diagnose_wad_debug_show(struct cli *cli);
+
 /* diagnose_ems.c */
 int diagnose_fcnacd_2(struct cli *cli);
 

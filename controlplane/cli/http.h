@@ -81,3 +81,12 @@ struct http_call {
  * what http_reader_feed() returns.
  */
 [[nodiscard]] int http_call(const struct http_call *c, struct http_answer *ret);
+
+/* The steps of a call, for ws_client.c. <c> has what is needed while we wait. */
+uint64_t http_now_ms(void);
+/* A connected socket, or as http_call(). */
+[[nodiscard]] int http_dial(const char *path);
+/* Until one of <events> or <deadline_ms>: 0, -ETIMEDOUT, -ECANCELED (Ctrl-C). */
+[[nodiscard]] int http_wait(const struct http_call *c, int fd, short events, uint64_t deadline_ms);
+[[nodiscard]] int http_send(const struct http_call *c, int fd, const char *p, size_t len,
+			    uint64_t deadline_ms);

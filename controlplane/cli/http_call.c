@@ -15,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-static uint64_t now_ms(void)
+uint64_t http_now_ms(void)
 {
 	struct timespec ts;
 
@@ -26,14 +26,14 @@ static uint64_t now_ms(void)
 #define SLICE_MS 100u
 
 /* Wait for <events> until <deadline_ms>; <c> may want to hear of it meanwhile. */
-static int wait_for(const struct http_call *c, int fd, short events, uint64_t deadline_ms)
+int http_wait(const struct http_call *c, int fd, short events, uint64_t deadline_ms)
 {
 	struct pollfd p = {.fd = fd, .events = events};
 	uint64_t now;
 	int rc;
 
 	do {
-		now = now_ms();
+		now = http_now_ms();
 		if (now >= deadline_ms)
 			return -ETIMEDOUT;
 		if (c->on_wait != NULL)
@@ -47,7 +47,7 @@ static int wait_for(const struct http_call *c, int fd, short events, uint64_t de
 	return rc < 0 ? -errno : 0;
 }
 
-static int dial(const char *path)
+int http_dial(const char *path)
 {
 	struct sockaddr_un un = {.sun_family = AF_UNIX};
 	const size_t len = strlen(path);
@@ -66,11 +66,10 @@ static int dial(const char *path)
 	return rc;
 }
 
-static int send_all(const struct http_call *c, int fd, const char *p, size_t len,
-		    uint64_t deadline_ms)
+int http_send(const struct http_call *c, int fd, const char *p, size_t len, uint64_t deadline_ms)
 {
 	while (len > 0) {
-		const int rc = wait_for(c, fd, POLLOUT, deadline_ms);
+		const int rc = http_wait(c, fd, POLLOUT, deadline_ms);
 		ssize_t n;
 
 		if (rc < 0)
@@ -102,9 +101,9 @@ static int send_request(int fd, const struct http_call *c, uint64_t deadline_ms)
 			     c->method, c->target);
 	if (n < 0)
 		return -ENOMEM;
-	rc = send_all(c, fd, head, (size_t)n, deadline_ms);
+	rc = http_send(c, fd, head, (size_t)n, deadline_ms);
 	if (rc == 0 && c->body != NULL)
-		rc = send_all(c, fd, c->body, c->body_len, deadline_ms);
+		rc = http_send(c, fd, c->body, c->body_len, deadline_ms);
 	free(head);
 	return rc;
 }
@@ -118,7 +117,7 @@ static int read_answer(const struct http_call *c, int fd, struct http_reader *r,
 	while (rc == 0) {
 		ssize_t n;
 
-		rc = wait_for(c, fd, POLLIN, deadline_ms);
+		rc = http_wait(c, fd, POLLIN, deadline_ms);
 		if (rc < 0)
 			return rc;
 		n = recv(fd, buf, sizeof(buf), MSG_DONTWAIT);
@@ -133,9 +132,9 @@ static int read_answer(const struct http_call *c, int fd, struct http_reader *r,
 
 int http_call(const struct http_call *c, struct http_answer *ret)
 {
-	const uint64_t deadline_ms = now_ms() + (uint64_t)c->timeout_s * 1000;
+	const uint64_t deadline_ms = http_now_ms() + (uint64_t)c->timeout_s * 1000;
 	struct http_reader r;
-	const int fd = dial(c->socket_path);
+	const int fd = http_dial(c->socket_path);
 	int rc;
 
 	if (fd < 0)
