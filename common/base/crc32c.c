@@ -2,6 +2,7 @@
 
 #include "common/base/crc32c.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 /* Four bits at a time: one cache line of table. */
@@ -13,7 +14,7 @@ static const uint32_t crc_nibble[16] = {
 
 #if defined(__x86_64__)
 /* The instruction computes this very polynomial. */
-__attribute__((target("sse4.2"))) static uint32_t crc_sse42(const uint8_t *p, size_t len)
+__attribute__((target("sse4.2"))) static uint32_t crc_instruction(const uint8_t *p, size_t len)
 {
 	uint64_t crc = UINT32_MAX;
 
@@ -27,6 +28,21 @@ __attribute__((target("sse4.2"))) static uint32_t crc_sse42(const uint8_t *p, si
 		crc = __builtin_ia32_crc32qi((uint32_t)crc, *p);
 	return ~(uint32_t)crc;
 }
+
+static bool has_instruction(void)
+{
+	return __builtin_cpu_supports("sse4.2");
+}
+#else
+static uint32_t crc_instruction(const uint8_t *, size_t)
+{
+	return 0;
+}
+
+static bool has_instruction(void)
+{
+	return false;
+}
 #endif
 
 uint32_t crc32c(const void *ptr, size_t len)
@@ -34,10 +50,8 @@ uint32_t crc32c(const void *ptr, size_t len)
 	const uint8_t *p = ptr;
 	uint32_t crc = UINT32_MAX;
 
-#if defined(__x86_64__)
-	if (__builtin_cpu_supports("sse4.2"))
-		return crc_sse42(p, len);
-#endif
+	if (has_instruction())
+		return crc_instruction(p, len);
 	for (size_t i = 0; i < len; i++) {
 		crc ^= p[i];
 		crc = (crc >> 4) ^ crc_nibble[crc & 15];
