@@ -28,3 +28,27 @@ struct ems_rejected {
 				     ems_why *ret_why);
 bool ems_rejected_has(const struct ems_rejected *r, const struct device_uid *uid);
 void ems_rejected_free(struct ems_rejected *r);
+
+/* A picture's SHA-1. */
+#define EMS_FINGERPRINT_LEN 20u
+struct ems_fingerprint {
+	uint8_t b[EMS_FINGERPRINT_LEN];
+};
+#define EMS_AVATAR_MAX 131072u
+
+/* Of a device's field STATE_F_AVATAR, which is raw. False: it has none. */
+bool ems_fingerprint_of(struct slice field, struct ems_fingerprint *ret);
+/* 40 hex digits. */
+bool ems_fingerprint_parse(struct slice text, struct ems_fingerprint *ret);
+bool ems_fingerprint_fits(const struct ems_fingerprint *fp, struct slice picture);
+/*
+ * "image/png" or "image/jpeg" by the bytes at its begin and end; NULL: neither. What a browser
+ * could take for anything else must not get through.
+ */
+const char *ems_picture_type(struct slice picture);
+/*
+ * The picture in <data>: {"fingerprint","content"}, base64, no larger than EMS_AVATAR_MAX, of one
+ * of these types, with this SHA-1. free() <ret>. -EBADMSG with <ret_why>; -ENOMEM.
+ */
+[[nodiscard]] int ems_avatar_decode(const json_t *data, const struct ems_fingerprint *fp,
+				    uint8_t **ret, size_t *ret_len, ems_why *ret_why);

@@ -115,8 +115,7 @@ static int base64_value(uint8_t c)
 	return c == '+' ? 62 : c == '/' ? 63 : -1;
 }
 
-/* RFC 4648 section 4, padding required. Decodes in place of malloc()ed <ret>. */
-static int base64_decode(struct slice in, uint8_t **ret, size_t *ret_len)
+int ems_base64_decode(struct slice in, uint8_t **ret, size_t *ret_len)
 {
 	size_t len = in.len;
 	size_t n = 0;
@@ -193,8 +192,8 @@ static int decode_zipped(const json_t *text, const json_t *size, struct ems_page
 	if (want < 0 || want > (json_int_t)EMS_UNZIPPED_MAX)
 		return rc;
 	*ret_why = "bad base64";
-	rc = base64_decode(slice_of(json_string_value(text), json_string_length(text)), &zipped,
-			   &len);
+	rc = ems_base64_decode(slice_of(json_string_value(text), json_string_length(text)), &zipped,
+			       &len);
 	if (rc < 0)
 		return rc;
 	*ret_why = "does not inflate to unzipped_size";

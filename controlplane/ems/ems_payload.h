@@ -25,6 +25,9 @@
 #define EMS_JSON_CONTAINERS 1000000u
 #define EMS_JSON_VALUES 5000000u
 
+/* RFC 4648 section 4, padding required; free() <ret>. -EBADMSG, -ENOMEM. */
+[[nodiscard]] int ems_base64_decode(struct slice in, uint8_t **ret, size_t *ret_len);
+
 /* The envelope {"result":{"retval","message"},"data":...}. */
 struct ems_reply {
 	json_t *root; /* owns all below */

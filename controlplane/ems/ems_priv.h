@@ -23,6 +23,7 @@
 
 #include "config/config.h"
 #include "ems/ems.h"
+#include "ems/ems_answers.h"
 #include "ems/ems_caps.h"
 #include "ems/ems_objs.h"
 #include "ems/ems_payload.h"
@@ -38,6 +39,7 @@
 
 #define EMS_PULLS_MAX 1024u /* unknown devices waiting to be asked for */
 #define EMS_PULLS_PER_CALL 50u
+#define EMS_AVATARS_MAX 64u
 #define EMS_VPN_MAX 4096u
 #define EMS_BATCHES_MAX 4u /* posted and not yet applied: back-pressure on a full sync */
 
@@ -101,6 +103,8 @@ struct ems_conn {
 	uint32_t nb_tests_wanted;
 	char confirmed[192]; /* fingerprint that an operator confirmed; "": none waits */
 	bool is_gateways_wanted;
+	struct ems_fingerprint avatar[EMS_AVATARS_MAX]; /* pictures to fetch */
+	unsigned nb_avatars;
 
 	/* the thread's own */
 	enum ems_phase phase;
@@ -138,6 +142,13 @@ struct ems_conn {
 	/* ems_gateway.c: what EMS was sent last, owned; NULL: nothing since the verification */
 	char *gateways;
 	uint64_t gateways_check_ms;
+	/* ems_avatar.c: pictures that EMS did not give */
+	struct {
+		struct ems_fingerprint fp;
+		uint64_t until_ms;
+	} missing[EMS_AVATARS_MAX];
+	unsigned nb_missing;
+	bool has_no_avatars; /* EMS does not know the entry */
 	struct state_ems_status status;
 	unsigned traced;        /* ems_trace.c: 1 + the object of a call that is under way */
 	char serial_number[33]; /* who EMS has to be; "": not known yet */
@@ -249,6 +260,11 @@ bool ems_is_applied(struct ems_conn *c);
 void ems_vpn_notified(struct ems_conn *c, unsigned objs);
 /* Ask for devices of which no notification came. 1: did; 0: none; negative. */
 [[nodiscard]] int ems_vpn_pull(struct ems_conn *c);
+
+/* ems_avatar.c: pictures. <b> is about to be posted; EMS has others now; fetch one. */
+void ems_avatars_changed(struct ems_conn *c, const struct state_batch *b);
+void ems_avatars_notified(struct ems_conn *c);
+[[nodiscard]] int ems_avatar_step(struct ems_conn *c);
 
 /* ems_gateway.c: our interfaces. Makes the object due when they changed; and sends them. */
 void ems_gateways_check(struct ems_conn *c);

@@ -142,6 +142,7 @@ static int post_page(struct ems_conn *c, enum state_obj obj, const struct ems_pa
 	}
 	c->status.call[obj].records += state_batch_nb(b);
 	b->is_full = c->is_full[obj];
+	ems_avatars_changed(c, b);
 	b->is_first = is_first;
 	b->is_last = p->is_final;
 	b->notified_us = c->notified_us[obj];

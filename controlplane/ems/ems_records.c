@@ -2,6 +2,7 @@
 
 /* EMS's records as batches: sysinfo, uid_tags, tags. */
 
+#include "ems/ems_answers.h"
 #include "ems/ems_payload.h"
 #include "state/state.h"
 
@@ -75,6 +76,16 @@ static void copy_fields(struct state_batch *b, const json_t *rec, struct state_s
 			s->field[f] = copy_value(b, json_object_get(rec, key[f]));
 }
 
+static void copy_avatar(struct state_batch *b, const json_t *rec, struct state_sysinfo *s)
+{
+	const json_t *j = json_object_get(rec, "avatar_fingerprint");
+	struct ems_fingerprint fp;
+
+	if (json_is_string(j) &&
+	    ems_fingerprint_parse(slice_of(json_string_value(j), json_string_length(j)), &fp))
+		s->field[STATE_F_AVATAR] = state_batch_copy(b, fp.b, sizeof(fp.b));
+}
+
 static void copy_route(struct state_batch *b, struct state_sysinfo *s, const json_t *gateway,
 		       const json_t *info)
 {
@@ -146,6 +157,7 @@ static void fill_sysinfo(struct state_batch *b, const json_t *rec, struct state_
 	      cert_serial_parse(json_string_value(sn), json_string_length(sn), &s->serial) < 0)))
 		is_bad = true;
 	copy_fields(b, rec, s);
+	copy_avatar(b, rec, s);
 	copy_routes(b, rec, s);
 	if (!is_bad)
 		return;

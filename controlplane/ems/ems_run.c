@@ -112,6 +112,8 @@ void ems_on_notification(struct ems_conn *c, const char *text, size_t len)
 	if (!ems_notification_parse(text, len, &objs))
 		LOG(WARN, "notification is malformed, all is pulled ems=%s len=%zu", c->name, len);
 	ems_vpn_notified(c, objs);
+	if (objs == 0) /* a topic without an object: avatar */
+		ems_avatars_notified(c);
 	for (unsigned i = 0; i < STATE_OBJ__COUNT; i++)
 		if ((objs & 1u << i) != 0) {
 			ems_trace_update(c, (enum state_obj)i);
@@ -357,6 +359,7 @@ static int verify_step(struct ems_conn *c)
 	ems_make_due(c, STATE_OBJ_TAGS, 0);
 	ems_make_due(c, STATE_OBJ_VPN, 0);
 	ems_make_due(c, STATE_OBJ_GATEWAYS, 0);
+	ems_avatars_notified(c);
 	for (unsigned i = 0; i < STATE_OBJ__COUNT; i++) {
 		c->obj_retry_at_ms[i] = 0;
 		c->is_complete[i] = !is_wanted(c, (enum state_obj)i);
@@ -381,6 +384,14 @@ static void check_sync(struct ems_conn *c)
 	ems_status_post(c, true);
 }
 
+/* A picture that does not come is nobody's loss. */
+static int run_avatars(struct ems_conn *c)
+{
+	const int rc = ems_avatar_step(c);
+
+	return rc >= 0 || is_fatal(rc) || rc == -ECANCELED ? rc : 1;
+}
+
 static bool has_websocket(const struct ems_conn *c)
 {
 	return c->is_websocket && ems_has_cap(c, EMS_CAP_WEBSOCKET);
@@ -403,6 +414,8 @@ static int work_step(struct ems_conn *c)
 		rc = run_vpn_pull(c);
 	if (rc == 0)
 		rc = run_bad(c);
+	if (rc == 0)
+		rc = run_avatars(c);
 	if (rc >= 0 && c->phase == EMS_SYNC)
 		check_sync(c);
 	return rc;

@@ -113,7 +113,7 @@ bool answer_put(struct conn *c, struct rest_res *res)
 	char *text = res->json != NULL ? json_dumps(res->json, JSON_INDENT(1) | JSON_PRESERVE_ORDER)
 				       : res->text;
 	const bool is_lost = res->json != NULL && text == NULL;
-	const size_t len = text == NULL ? 0 : strlen(text);
+	const size_t len = text == NULL ? 0 : res->bytes_len > 0 ? res->bytes_len : strlen(text);
 	const bool is_empty = strcmp(c->head.method, "HEAD") == 0 || res->status == 304;
 	const bool is_ok = !is_lost && reserve(c, HEAD_CAP + len);
 

@@ -3,19 +3,24 @@
 /* Devices and tags as EMS told of them. */
 
 #include "config/config.h"
+#include "ems/ems_avatar.h"
 #include "rest/rest_priv.h"
 #include "state/state.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static void get_devices(const struct rest_req *req, struct rest_res *res);
 static void get_device(const struct rest_req *req, struct rest_res *res);
+static void get_avatar(const struct rest_req *req, struct rest_res *res);
 static void get_tags(const struct rest_req *req, struct rest_res *res);
 
 const struct rest_route rest_device_routes[] = {
 	{REST_GET, "/api/v1/devices", get_devices,
 	 "devices; ?limit= ?cursor= ?tag= ?uid= (prefix) ?ip= ?detail=1; follow next_cursor"},
 	{REST_GET, "/api/v1/devices/*", get_device, "one device by UID, with all that EMS told"},
+	{REST_GET, "/api/v1/devices/*/avatar", get_avatar,
+	 "the picture of a device's user, PNG or JPEG", .is_unlocked = true},
 	{REST_GET, "/api/v1/tags", get_tags, "tags with kind and number of devices"},
 	{0},
 };
@@ -68,15 +73,32 @@ static json_t *routes_json(const struct state_device *d)
 	return list;
 }
 
+/* The fingerprint is kept as bytes. */
+static json_t *fingerprint_json(struct slice field)
+{
+	char text[2 * EMS_FINGERPRINT_LEN + 1] = "";
+
+	for (size_t i = 0; i < field.len && i < EMS_FINGERPRINT_LEN; i++)
+		(void)snprintf(text + 2 * i, 3, "%02x", field.ptr[i]);
+	return json_string(text);
+}
+
+static json_t *field_json(const struct state_device *d, enum state_field f)
+{
+	const bool is_avatar = f == STATE_F_AVATAR;
+
+	return json_pack("{s:s,s:s,s:o}", "label", state_field_label(f), "key",
+			 is_avatar ? "avatar_fingerprint" : state_field_key(f), "value",
+			 is_avatar ? fingerprint_json(d->field[f]) : rest_slice(d->field[f]));
+}
+
 /* All that EMS told of a device. */
 static json_t *detail(const struct state *st, const struct state_device *d)
 {
 	json_t *j = brief(st, d), *fields = json_array();
 
 	for (size_t f = 0; f < STATE_F__COUNT; f++)
-		json_array_append_new(
-			fields, json_pack("{s:s,s:s,s:o}", "label", state_field_label(f), "key",
-					  state_field_key(f), "value", rest_slice(d->field[f])));
+		json_array_append_new(fields, field_json(d, (enum state_field)f));
 	json_object_set_new(j, "fields", fields);
 	json_object_set_new(j, "sysinfo_updated", rest_slice(d->sysinfo_time));
 	json_object_set_new(j, "routes", routes_json(d));
@@ -189,6 +211,54 @@ static void get_device(const struct rest_req *req, struct rest_res *res)
 		return;
 	}
 	res->json = detail(st, &d);
+}
+
+/* 0, or the status and the reason why there is no fingerprint. */
+static int find_avatar(const struct rest_req *req, unsigned *ret_ems, struct ems_fingerprint *ret,
+		       const char **ret_why)
+{
+	struct device_uid uid;
+	struct state_device d;
+	int status = 404;
+
+	*ret_why = "A UID is 32 hex digits.";
+	if (device_uid_parse(req->arg, strlen(req->arg), &uid) < 0)
+		return 400;
+	cp_lock(req->cp);
+	*ret_why = "EMS has not told of this device.";
+	if (state_device_find(req->cp->state, &uid, &d)) {
+		*ret_why = "EMS has told of no picture.";
+		*ret_ems = d.ems_id;
+		if (ems_fingerprint_of(d.field[STATE_F_AVATAR], ret))
+			status = 0;
+	}
+	cp_unlock(req->cp);
+	return status;
+}
+
+static void get_avatar(const struct rest_req *req, struct rest_res *res)
+{
+	struct ems_fingerprint fp;
+	const char *why, *type;
+	uint8_t *bytes;
+	unsigned ems_id;
+	size_t len;
+	const int status = find_avatar(req, &ems_id, &fp, &why);
+
+	if (status != 0) {
+		rest_problem(res, status, why);
+		return;
+	}
+	if (ems_avatar_load(req->cp, &fp, &bytes, &len, &type) == 0) {
+		res->text = (char *)bytes;
+		res->bytes_len = len;
+		res->content_type = type;
+		return;
+	}
+	cp_lock(req->cp);
+	ems_avatar_want(req->cp, ems_id, &fp);
+	cp_unlock(req->cp);
+	rest_problem(res, 404, "EMS is being asked for the picture. Try again.");
 }
 
 static void get_tags(const struct rest_req *req, struct rest_res *res)

@@ -94,7 +94,8 @@ struct rest_stream {
 struct rest_res {
 	int status;
 	json_t *json;
-	char *text; /* malloc()ed; used when json is NULL */
+	char *text;       /* malloc()ed; used when json is NULL */
+	size_t bytes_len; /* not 0: <text> is this many bytes, and no text */
 	const char *content_type;
 	struct rest_stream *stream; /* in place of both */
 	char etag[80];              /* "": none; see rest_etag() */
