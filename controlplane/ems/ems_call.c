@@ -197,21 +197,35 @@ static int failure_of(struct ems_conn *c, enum state_obj obj, CURLcode cc,
 	}
 }
 
+/* EMS's own words about a refusal, as far as there are any: which site it wants, for one. */
+static void refusal_words(const struct ems_answer *a, char *ret, size_t cap)
+{
+	struct ems_reply r;
+	ems_why why;
+
+	ret[0] = '\0';
+	if (a->http != 403 || ems_reply_parse(slice_of(a->body, a->len), &r, &why) < 0)
+		return;
+	(void)snprintf(ret, cap, ". %.75s", r.message);
+	ems_reply_free(&r);
+}
+
 static int check_http(struct ems_conn *c, enum state_obj obj, const struct ems_answer *a)
 {
-	char text[64];
+	char text[128], words[80];
 
 	if (a->http == 200)
 		return 0;
 	if (ems_objs[obj].is_extra && a->http == 404)
 		return -EOPNOTSUPP;
+	refusal_words(a, words, sizeof(words));
 	(void)snprintf(text, sizeof(text), "http code %ld%s", a->http,
-		       a->http == 401 ? ", authentication failed" : "");
+		       a->http == 401 ? ", authentication failed" : words);
 	ems_call_failed(c, obj, text);
 	if (a->http == 401) {
 		ems_fail(c, EMS_CODE_AUTH, "");
 	} else {
-		(void)snprintf(text, sizeof(text), "received https code %ld", a->http);
+		(void)snprintf(text, sizeof(text), "received https code %ld%s", a->http, words);
 		ems_fail(c, EMS_CODE_INCOMPATIBLE, text);
 	}
 	/* An EMS may keep these from us and still be good for all the rest. */

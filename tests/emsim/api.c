@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 enum {
 	UID_LIST_MAX = 64,
@@ -620,6 +621,15 @@ static void upgrade(struct sim *sim, struct conn *c, const struct http_req *rq, 
 		ws_accept(sim, c, rq);
 }
 
+/* A site answers under its own name: the EMS's is nobody's. */
+static bool is_this_site(const struct sim *sim, const struct http_req *rq)
+{
+	const size_t n = strlen(sim->site);
+
+	return n == 0 || (strncasecmp(rq->host, sim->site, n) == 0 &&
+			  (rq->host[n] == '\0' || rq->host[n] == ':'));
+}
+
 static void make_answer(struct sim *sim, struct conn *c, const struct http_req *rq,
 			const struct route *r, struct answer *a)
 {
@@ -627,6 +637,8 @@ static void make_answer(struct sim *sim, struct conn *c, const struct http_req *
 
 	if (!is_authorized(sim, c) || fault_take(&sim->faults, FAULT_HTTP401, entry))
 		error_answer(a, 401, -4, "Device is not authorized");
+	else if (!is_this_site(sim, rq))
+		error_answer(a, 403, -4, "Certificate user does not have access to global.");
 	else if (fault_take(&sim->faults, FAULT_HTTP404, entry))
 		error_answer(a, 404, -1, "No such entry");
 	else if (fault_take(&sim->faults, FAULT_HTTP500, entry))

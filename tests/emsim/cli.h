@@ -7,7 +7,7 @@
 /* The command line, all options of all commands. */
 struct cli {
 	const char *dir;
-	const char *listen, *port, *serial, *tenant, *gateway_sn, *page_size, *server_name;
+	const char *listen, *port, *serial, *tenant, *site, *gateway_sn, *page_size, *server_name;
 	const char *name, *host, *ip, *user, *uid, *tags_per_device, *seed, *entry, *limit, *print,
 		*rate, *seconds, *notify_ms;
 	bool is_json, is_help, is_foreground, is_verbose;

@@ -150,6 +150,8 @@ static unsigned on_header(struct http_req *rq, char *line)
 		rq->keep_alive = false;
 	if (strcasecmp(line, "Upgrade") == 0 && strcasecmp(value, "websocket") == 0)
 		rq->is_upgrade = true;
+	if (strcasecmp(line, "Host") == 0)
+		copy_str(rq->host, sizeof(rq->host), value);
 	if (strcasecmp(line, "Sec-WebSocket-Key") == 0)
 		copy_str(rq->ws_key, sizeof(rq->ws_key), value);
 	return 0;

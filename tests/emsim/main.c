@@ -90,6 +90,7 @@ static int run(const struct command *cmd, int argc, char **argv)
 		{"listen", &cli.listen, NULL, NULL, "serve: address (127.0.0.1)"},
 		{"serial", &cli.serial, NULL, NULL, "serve, init: EMS serial number"},
 		{"tenant", &cli.tenant, NULL, NULL, "serve: tenant id, 32 hex digits"},
+		{"site", &cli.site, NULL, NULL, "serve: the only host name to answer under"},
 		{"gateway-sn", &cli.gateway_sn, NULL, NULL, "serve, init: gateway's serial number"},
 		{"server-name", &cli.server_name, NULL, NULL, "serve, init: one more name or IP"},
 		{"page-size", &cli.page_size, NULL, NULL, "serve: records in a page (1000)"},

@@ -77,6 +77,7 @@ static int configure(struct sim *sim, const struct cli *cli, uint64_t *ret_port)
 	copy_str(sim->ids.gateway_sn, sizeof(sim->ids.gateway_sn), names.gateway_sn);
 	copy_str(sim->ids.tenant, sizeof(sim->ids.tenant),
 		 or_default(cli->tenant, "00000000000000000000000000000000"));
+	copy_str(sim->site, sizeof(sim->site), or_default(cli->site, ""));
 	sim->page_size = page > 0 ? (size_t)page : 1;
 	sim->is_verbose = cli->is_verbose;
 	for (size_t i = 0; i < cli->authorize.nb && i < AUTHORIZE_MAX; i++)

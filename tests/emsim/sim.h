@@ -49,6 +49,7 @@ struct http_req {
 	bool keep_alive;
 	bool is_upgrade;
 	char ws_key[32];
+	char host[80];
 };
 
 /*
@@ -123,6 +124,7 @@ struct sim {
 	size_t nb_authorized;          /* 0: every CN that the CA signed */
 	char without[WITHOUT_MAX][32]; /* capabilities that this EMS does not have */
 	size_t nb_without;
+	char site[64]; /* host name of this site, alone; "": any */
 	char dir[512];
 	SSL_CTX *ctx[SIM_CERT__COUNT];
 	int tls_fd, unix_fd, signal_fd;

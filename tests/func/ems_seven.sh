@@ -8,6 +8,7 @@ need curl jq
 
 SITE_A=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA
 SITE_B=BBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBB
+SITE_NAME=localhost
 declare -A PORT=() DEVICE=()
 
 # The sixth and the seventh are one EMS with two sites.
@@ -34,9 +35,11 @@ at()
 
 start_one()
 {
-	local id=$1
+	local id=$1 name=()
 	mkdir -p "$DIR/ems$id"
-	at "$id" serve --port "${PORT[$id]:-0}" --serial "$(serial "$id")" \
+	# The seventh answers under the name of its site alone.
+	[ "$id" -ne 7 ] || name=(--site "$SITE_NAME")
+	at "$id" serve "${name[@]}" --port "${PORT[$id]:-0}" --serial "$(serial "$id")" \
 		--tenant "$(tenant "$id")" >"$DIR/ems$id.log" 2>&1 || fail "emsim $id does not start"
 	PID["ems$id"]=$(cat "$DIR/ems$id/emsim.pid")
 	PORT[$id]=$(cat "$DIR/ems$id/emsim.port")
@@ -48,7 +51,7 @@ entry()
 	[ "$id" -ne 2 ] || ids=', "object_ids": {"tags": 11, "uid_tags": 12}'
 	[ "$id" -lt 6 ] || site="\"tenant_id\": \"$(tenant "$id")\","
 	cat <<END_OF_ENTRY
-    {"id": $id, "name": "ems$id", "server": "127.0.0.1", "https_port": ${PORT[$id]},
+    {"id": $id, "name": "ems$id", "server": "$([ "$id" -eq 7 ] && echo localhost || echo 127.0.0.1)", "https_port": ${PORT[$id]},
      "verifying_ca": "ems$id/ems-ca.pem", "certificate": "ems$id/gateway.pem",
      "key": "ems$id/gateway.key", "serial_number": "$(serial "$id")", $site
      "out_of_sync_threshold": 10, "call_timeout": 1$ids}
@@ -162,4 +165,12 @@ is_gone()
 	! api "/api/v1/devices/${DEVICE[7]}" >/dev/null
 }
 step "and what it told is gone" wait_for 5 is_gone
+kill "${PID["ems7"]}"
+wait_for 5 eval '! is_alive ems7' || fail "emsim 7 does not end"
+sed -i "s/CCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCC/$SITE_B/" "$DIR/tagwarden.json"
+SITE_NAME="site-b.example"
+start_one 7
+kill -HUP "${PID[controlplane]}"
+step "so is the name of another site" wait_for 10 one 7 '.verification == "failed" and
+	(.last_error | contains("http code 403. Certificate user does not have access to global."))'
 stop controlplane || fail "it ended badly"
