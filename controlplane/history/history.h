@@ -52,9 +52,14 @@ struct history_config *history_config_of(struct cp *cp, uint64_t generation);
 
 /* ---- on disk ---- */
 
-/*
- * Keep <d>, with the tags of <dev> that decided. At most a thousand a second are. Main thread.
- */
+struct history_stats {
+	uint64_t rows, dropped, failures; /* <dropped>: the disk did not keep up */
+};
+void history_stats(const struct cp *cp, struct history_stats *ret);
+
+/* Is one more denial to be kept? At most a thousand a second are. Main thread. */
+bool history_wants_denial(struct cp *cp);
+/* Keep <d>, with the tags of <dev> that decided. Main thread. */
 void history_denial(struct cp *cp, const struct denial *d, const struct history_device *dev);
 
 /* What is known of an earlier time. Large: not for the stack. */

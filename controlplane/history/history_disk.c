@@ -166,6 +166,18 @@ void history_disk_config(struct history *h, const struct history_config *c)
 	append(h, ROW_CONFIG, &row, sizeof(row));
 }
 
+bool history_wants_denial(struct cp *cp)
+{
+	struct history *h = cp->history;
+	const uint64_t second = loop_now_ms() / 1000;
+
+	if (h == NULL || h->denials == NULL)
+		return false;
+	h->nb_this_second = h->second == second ? h->nb_this_second + 1 : 1;
+	h->second = second;
+	return h->nb_this_second <= DENIALS_PER_SECOND;
+}
+
 void history_denial(struct cp *cp, const struct denial *d, const struct history_device *dev)
 {
 	static union {
@@ -173,13 +185,8 @@ void history_denial(struct cp *cp, const struct denial *d, const struct history_
 		char bytes[sizeof(struct row_denial) + HISTORY_NAMES_MAX];
 	} row; /* main thread */
 	struct history *h = cp->history;
-	const uint64_t second = loop_now_ms() / 1000;
 
 	if (h == NULL || h->denials == NULL)
-		return;
-	h->nb_this_second = h->second_ms == second ? h->nb_this_second + 1 : 1;
-	h->second_ms = second;
-	if (h->nb_this_second > DENIALS_PER_SECOND)
 		return;
 	struct history_config *c = history_config_of(cp, d->r.config_generation);
 	row.head = (struct row_denial){
@@ -193,6 +200,23 @@ void history_denial(struct cp *cp, const struct denial *d, const struct history_
 	memcpy(row.bytes + sizeof(row.head), dev->names, row.head.names_len);
 	(void)journal_append(h->denials, ROW_DENIAL, d->r.time_us / 1000, &row,
 			     sizeof(row.head) + row.head.names_len);
+}
+
+void history_stats(const struct cp *cp, struct history_stats *ret)
+{
+	struct journal *const all[] = {cp->history != NULL ? cp->history->changes : NULL,
+				       cp->history != NULL ? cp->history->denials : NULL};
+
+	*ret = (struct history_stats){};
+	for (unsigned i = 0; i < 2; i++) {
+		struct journal_stats st = {};
+
+		if (all[i] != NULL)
+			journal_stats(all[i], &st);
+		ret->rows += st.rows;
+		ret->dropped += st.dropped;
+		ret->failures += st.failures;
+	}
 }
 
 /* ---- life ---- */

@@ -83,7 +83,7 @@ struct row_denial {
 	uint32_t abi;
 	uint32_t names_len;
 	uint64_t config; /* hash; 0: not known */
-	bool has_tags;
+	uint8_t has_tags;
 	uint8_t unused[7];
 	struct denial d;
 };
@@ -107,7 +107,7 @@ struct history {
 	struct contact contact[STATE_MAX_EMS + 1];
 	bool has_baseline[STATE_MAX_EMS + 1];
 	bool is_sysinfo_full[STATE_MAX_EMS + 1], is_tags_full[STATE_MAX_EMS + 1];
-	uint64_t second_ms; /* denials written in this second */
+	uint64_t second; /* of the clock, and denials written in it */
 	uint32_t nb_this_second;
 };
 

@@ -236,6 +236,16 @@ struct wanted {
 	bool is_found;
 };
 
+/* A byte of a file is no bool before it is one of two values. */
+static void settle_bool(bool *b)
+{
+	uint8_t v;
+
+	memcpy(&v, b, sizeof(v));
+	v = v != 0;
+	memcpy(b, &v, sizeof(v));
+}
+
 static bool on_denial(void *user, const struct journal_row *row)
 {
 	struct wanted *w = user;
@@ -247,6 +257,9 @@ static bool on_denial(void *user, const struct journal_row *row)
 	if (head.abi != ROW_DENIAL_ABI || head.names_len != row->len - sizeof(head) ||
 	    memcmp(head.d.r.request_id, w->id, sizeof(head.d.r.request_id)) != 0)
 		return true;
+	settle_bool(&head.d.is_known);
+	settle_bool(&head.d.is_revoked);
+	settle_bool(&head.d.is_record_revoked);
 	head.d.proxy[sizeof(head.d.proxy) - 1] = '\0';
 	head.d.policy[sizeof(head.d.policy) - 1] = '\0';
 	*w->d = head.d;

@@ -161,8 +161,10 @@ static void keep_denial(struct cp *cp, const struct record *r, const struct name
 	copy_slice(slice_str(n->proxy), d.proxy, sizeof(d.proxy));
 	copy_slice(slice_str(n->policy), d.policy, sizeof(d.policy));
 	denials_add(cp->logs->denials, &d);
-	explain_device_then(cp, &d, &dev);
-	history_denial(cp, &d, &dev);
+	if (history_wants_denial(cp)) {
+		explain_device_then(cp, &d, &dev);
+		history_denial(cp, &d, &dev);
+	}
 }
 
 /* A worker found a real server dead, or alive again. Each worker finds out for itself. */

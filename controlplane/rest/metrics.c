@@ -2,6 +2,7 @@
 
 /* The Prometheus text format, version 0.0.4. */
 
+#include "history/history.h"
 #include "logs/logs.h"
 #include "rest/rest_priv.h"
 #include "rest/totals.h"
@@ -125,6 +126,7 @@ char *rest_metrics(struct cp *cp)
 	struct publish_status ps;
 	struct state_counts sc;
 	struct logs_counts lc;
+	struct history_stats hs;
 	char *text = NULL;
 	size_t len;
 	FILE *f = open_memstream(&text, &len);
@@ -134,6 +136,7 @@ char *rest_metrics(struct cp *cp)
 	publish_status(cp->publish, &ps);
 	state_counts(cp->state, &sc);
 	logs_counts(cp, &lc);
+	history_stats(cp, &hs);
 	put_outcomes(f, cp);
 	gauge(f, "sessions", "Live client sessions.", sum_sessions(cp));
 	put_tcp(f, cp);
@@ -145,6 +148,9 @@ char *rest_metrics(struct cp *cp)
 	counter(f, "records_read_total", "Records read from the workers.", cp->records.read);
 	counter(f, "records_lost_total", "Records lost in the rings.", cp->records.lost);
 	counter(f, "log_lines_total", "Traffic log lines written.", lc.written);
+	counter(f, "history_rows_total", "Rows of the history written.", hs.rows);
+	counter(f, "history_dropped_total", "Rows that the disk had no time for.", hs.dropped);
+	counter(f, "history_failures_total", "Writes of the history that failed.", hs.failures);
 	counter(f, "config_reload_failures_total", "Documents refused.", cp->nb_reload_failures);
 	put_ems(f, cp);
 	put_histogram(f, cp, "change_to_cut_seconds",

@@ -393,10 +393,35 @@ static void settle_decision(const struct denial *d, struct explain_moment *then,
 	json_object_set_new(j, "now", present != NULL ? present : json_null());
 }
 
+/* From the files: one that is not in memory, or whose configuration is not. */
+static bool recall(struct cp *cp, const uint8_t id[static 16], struct denial *d,
+		   struct explain_moment *then, bool *ret_has_then)
+{
+	if (history_denial_find(cp, id, d, &then->dev, &then->config) < 0)
+		return false;
+	explain_then_facts(d, then);
+	*ret_has_then =
+		then->config != NULL && then->c.facts.proxy < then->config->config->proxies.count;
+	return true;
+}
+
+static bool remember(struct cp *cp, const uint8_t id[static 16], struct denial *d,
+		     struct explain_moment *then, bool *ret_has_then)
+{
+	const struct denials *all = logs_denials(cp);
+	const struct denial *one = all != NULL ? denials_find(all, id) : NULL;
+
+	if (one == NULL)
+		return false;
+	*d = *one;
+	*ret_has_then = explain_then(cp, d, then);
+	return true;
+}
+
 static void get_decision(const struct rest_req *req, struct rest_res *res)
 {
 	struct explain_moment *then = explain_moment_new(), *now = explain_moment_new();
-	bool has_then = false, has_now = false, is_found = false;
+	bool has_then = false, has_now = false, is_found;
 	struct denial d = {0};
 	uint8_t id[16];
 
@@ -409,30 +434,19 @@ static void get_decision(const struct rest_req *req, struct rest_res *res)
 		goto free_both;
 	}
 	cp_lock(req->cp);
-	const struct denials *all = logs_denials(req->cp);
-	const struct denial *one = all != NULL ? denials_find(all, id) : NULL;
-	if (one != NULL) {
-		d = *one;
-		is_found = true;
-		has_then = explain_then(req->cp, &d, then);
-		has_now = gather_again(req->cp, &d, now);
-	}
+	is_found = remember(req->cp, id, &d, then, &has_then);
 	cp_unlock(req->cp);
-	if (!is_found && history_denial_find(req->cp, id, &d, &then->dev, &then->config) == 0) {
-		is_found = true;
-		explain_then_facts(&d, then);
-		has_then = then->config != NULL &&
-			   then->c.facts.proxy < then->config->config->proxies.count;
-		cp_lock(req->cp);
-		has_now = gather_again(req->cp, &d, now);
-		cp_unlock(req->cp);
-	}
+	if (!has_then)
+		is_found |= recall(req->cp, id, &d, then, &has_then);
 	if (!is_found) {
 		rest_problem(res, 404,
 			     "No denial with that id is kept; the traffic log has them "
 			     "all.");
 		goto free_both;
 	}
+	cp_lock(req->cp);
+	has_now = gather_again(req->cp, &d, now);
+	cp_unlock(req->cp);
 	res->json = denial_json(&d, req->arg);
 	settle_decision(&d, has_then ? then : NULL, has_now ? now : NULL, res->json);
 

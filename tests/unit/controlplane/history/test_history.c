@@ -266,6 +266,37 @@ static void a_denial_is_found_by_its_id(void **)
 	free(back);
 }
 
+/* A row's checksum says that it is as it was written, not that it makes sense. */
+static void rows_of_nonsense_do_no_harm(void **)
+{
+	static const size_t size[] = {
+		0, 7, 8, 16, 64, 100, sizeof(struct row_denial), sizeof(struct row_denial) + 9};
+	struct history_device *dev = calloc(1, sizeof(*dev));
+	struct history_config *config = NULL;
+	const uint8_t id[16] = {0};
+	uint8_t bytes[sizeof(struct row_denial) + 9];
+	struct denial d;
+	uint64_t lcg = 1;
+
+	assert_non_null(dev);
+	for (uint32_t i = 0; i < 4000; i++) {
+		for (size_t k = 0; k < sizeof(bytes); k++) {
+			lcg = lcg * 6364136223846793005u + 1442695040888963407u;
+			bytes[k] = (lcg >> 60) < 9 ? 0 : (uint8_t)(lcg >> 40);
+		}
+		if (i % 3 == 0)
+			memset(bytes, 0, 40);
+		bytes[0] = i % 5 == 0 ? ROW_DENIAL_ABI : bytes[0];
+		(void)journal_append(i % 2 == 0 ? cp.history->changes : cp.history->denials,
+				     (uint8_t)(i % 11), i % 7 == 0 ? 1 : UINT64_MAX, bytes,
+				     size[(i / 11) % 8]);
+	}
+	as_of(0, loop_real_ms());
+	(void)history_denial_find(&cp, id, &d, dev, &config);
+	history_config_unref(config);
+	free(dev);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_all, close_all)
@@ -276,6 +307,7 @@ int main(void)
 		TEST(it_is_kept_over_a_restart),
 		TEST(contacts_are_told_as_of_their_time),
 		TEST(a_denial_is_found_by_its_id),
+		TEST(rows_of_nonsense_do_no_harm),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
