@@ -312,6 +312,13 @@ static int explain_question(const struct cli *cli)
 
 /* ---- a denial ---- */
 
+static const char *action_text(const char *action)
+{
+	if (strcmp(action, "accept") == 0)
+		return "accepted";
+	return strcmp(action, "refuse") == 0 ? "refused" : "denied";
+}
+
 static void print_head(const json_t *d)
 {
 	char text[VIEW_TEXT_MAX], code[16];
@@ -321,7 +328,7 @@ static void print_head(const json_t *d)
 	view_line("Client", d, "client", VIEW_PLAIN);
 	view_line("Service", d, "service", VIEW_PLAIN);
 	(void)snprintf(text, sizeof(text), "%s, policy %llu, code %s, HTTP %llu",
-		       view_bool(d, "cut") ? "cut" : "denied",
+		       view_bool(d, "cut") ? "cut" : action_text(view_string(d, "action", "-")),
 		       (unsigned long long)view_uint(d, "policy_id"), code_text(d, code),
 		       (unsigned long long)view_uint(d, "http_status"));
 	view_line_text("Decision", text);

@@ -167,7 +167,7 @@ static void take_posture(struct cp *cp, const struct record *r, struct history_d
 void explain_device_then(struct cp *cp, const struct denial *d, struct history_device *ret)
 {
 	history_device_of(cp->state, &d->r.uid, d->is_known ? &d->dev : NULL, ret);
-	if (explain_is_policy((enum outcome)d->r.outcome))
+	if (explain_is_decided(&d->r))
 		take_posture(cp, &d->r, ret);
 }
 

@@ -73,6 +73,12 @@ uint32_t explain_ems_find(const struct snap_config *config, uint32_t id);
 /* Was this decided by policy_decide()? Other denials come from TLS or from routing. */
 bool explain_is_policy(enum outcome outcome);
 
+/* The same of a record: one that was accepted was, whatever it ended in. */
+static inline bool explain_is_decided(const struct record *r)
+{
+	return explain_is_policy((enum outcome)r->outcome) || (r->flags & RECORD_F_ACCEPT);
+}
+
 static inline struct slice explain_str(const struct snap_config *config, struct snap_str s)
 {
 	return slice_of((const uint8_t *)config + s.off, s.len);

@@ -284,7 +284,9 @@ const char *explain_outcome_remedy(enum outcome outcome)
 		       "show "
 		       "services)";
 	default:
-		return NULL;
+		return explain_is_policy(outcome)
+			       ? NULL
+			       : "nothing that a policy could do: the reason says what went wrong";
 	}
 }
 

@@ -192,7 +192,7 @@ static void say_policies(const struct wad *w)
 {
 	const uint32_t nb = w->trace.nb < w->trace.cap ? w->trace.nb : w->trace.cap;
 
-	if (!explain_is_policy((enum outcome)w->r->outcome))
+	if (!explain_is_decided(w->r))
 		return;
 	SAY(w, INFO, "wad_http_req_check_policy", 757, "starting policy matching(vs_pol=1): %s->%s",
 	    w->client, w->vip);

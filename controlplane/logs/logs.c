@@ -24,6 +24,7 @@ LOG_TYPE("logs");
 
 #define BUFFER (256u * 1024)
 #define FLUSH_MS 200u
+#define OTHERS_PER_SECOND 1000u
 #define NAME_MAX_LEN 256u
 #define TAGS_MAX 512u /* clientdevicetags of the field */
 
@@ -33,6 +34,9 @@ struct logs {
 	uint64_t nb_written;
 	struct loop_timer flush;
 	struct denials *denials;
+	struct denials *others; /* what was accepted, or refused before any policy was asked */
+	uint64_t second;        /* of the clock, and others kept in it */
+	uint32_t nb_this_second;
 	size_t len;
 	char buf[BUFFER];
 };
@@ -152,7 +156,7 @@ static int64_t utc_offset(uint64_t time_us)
 }
 
 /* Kept whether it is logged or not: this is what tells a request id's story. */
-static void keep_denial(struct cp *cp, const struct record *r, const struct names *n)
+static void keep_decision(struct cp *cp, const struct record *r, const struct names *n)
 {
 	static struct history_device dev; /* main thread */
 	struct denial d;
@@ -160,11 +164,27 @@ static void keep_denial(struct cp *cp, const struct record *r, const struct name
 	explain_note(cp, r, &d);
 	copy_slice(slice_str(n->proxy), d.proxy, sizeof(d.proxy));
 	copy_slice(slice_str(n->policy), d.policy, sizeof(d.policy));
+	if (r->code == 0) {
+		denials_add(cp->logs->others, &d);
+		return;
+	}
 	denials_add(cp->logs->denials, &d);
 	if (history_wants_denial(cp)) {
 		explain_device_then(cp, &d, &dev);
 		history_denial(cp, &d, &dev);
 	}
+}
+
+/* Denials always; of the others as many as cost next to nothing. */
+static bool is_kept(struct logs *lg, const struct record *r)
+{
+	const uint64_t second = loop_now_ms() / 1000;
+
+	if (r->code != 0)
+		return true;
+	lg->nb_this_second = lg->second == second ? lg->nb_this_second + 1 : 1;
+	lg->second = second;
+	return lg->nb_this_second <= OTHERS_PER_SECOND;
 }
 
 /* A worker found a real server dead, or alive again. Each worker finds out for itself. */
@@ -191,11 +211,14 @@ static void on_record(struct cp *cp, const struct record *r)
 		log_health(r);
 	if (r->kind == RECORD_TRAFFIC && debug_is_on(DEBUG_WAD_POLICY))
 		explain_wad(cp, r);
-	if (r->kind != RECORD_TRAFFIC || (!is_logged && r->code == 0))
+	if (r->kind != RECORD_TRAFFIC)
+		return;
+	const bool is_to_keep = is_kept(lg, r);
+	if (!is_logged && !is_to_keep)
 		return;
 	look_up(cp, r, &n);
-	if (r->code != 0)
-		keep_denial(cp, r, &n);
+	if (is_to_keep)
+		keep_decision(cp, r, &n);
 	if (!is_logged)
 		return;
 	look_up_tags(cp, r, &n);
@@ -234,6 +257,11 @@ void logs_counts(const struct cp *cp, struct logs_counts *ret)
 	ret->rotated = cp->logs->file.nb_rotated;
 }
 
+const struct denials *logs_others(const struct cp *cp)
+{
+	return cp->logs != NULL ? cp->logs->others : NULL;
+}
+
 const struct denials *logs_denials(const struct cp *cp)
 {
 	return cp->logs != NULL ? cp->logs->denials : NULL;
@@ -252,7 +280,10 @@ static int init(struct cp *cp)
 	if (cp->logs == NULL)
 		return -ENOMEM;
 	cp->logs->denials = denials_new();
-	if (cp->logs->denials == NULL) {
+	cp->logs->others = denials_new();
+	if (cp->logs->denials == NULL || cp->logs->others == NULL) {
+		denials_free(cp->logs->denials);
+		denials_free(cp->logs->others);
 		free(cp->logs);
 		cp->logs = NULL;
 		return -ENOMEM;
@@ -280,6 +311,7 @@ static void fini(struct cp *cp)
 	flush(lg);
 	logfile_close(&lg->file);
 	denials_free(lg->denials);
+	denials_free(lg->others);
 	free(lg);
 	cp->logs = NULL;
 }

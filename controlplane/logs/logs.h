@@ -51,3 +51,5 @@ unsigned logs_flush(const struct cp *cp, char *ret_path, size_t cap);
 /* The latest denials; holder of the lock. NULL: the module does not run. */
 struct denials;
 const struct denials *logs_denials(const struct cp *cp);
+/* The latest other decisions, up to a thousand a second: accepted, or refused without a code. */
+const struct denials *logs_others(const struct cp *cp);

@@ -29,7 +29,7 @@ const struct rest_route rest_explain_routes[] = {
 	 "a time)",
 	 .is_unlocked = true},
 	{REST_GET, "/api/v1/decisions/*", get_decision,
-	 "a denial by its id: as it was decided, and as it would be now", .is_unlocked = true},
+	 "a decision by its id: as it was decided, and as it would be now", .is_unlocked = true},
 	{0},
 };
 
@@ -341,15 +341,23 @@ static json_t *address(const struct ip_addr *a, uint16_t port)
 	return json_string(text);
 }
 
+static const char *action_word(const struct record *r)
+{
+	if (r->code != 0 || (r->flags & RECORD_F_CUT))
+		return "deny";
+	return r->flags & RECORD_F_ACCEPT ? "accept" : "refuse";
+}
+
 static json_t *denial_json(const struct denial *d, const char *id)
 {
 	const struct record *r = &d->r;
-	const char *remedy = explain_outcome_remedy((enum outcome)r->outcome);
+	const char *remedy =
+		explain_is_decided(r) ? NULL : explain_outcome_remedy((enum outcome)r->outcome);
 	char uid[DEVICE_UID_STRLEN + 1], shown[CERT_SERIAL_STRLEN + 1];
 	json_t *j = json_pack(
 		"{s:o,s:o,s:s,s:i,s:s,s:s,s:o,s:o,s:o,s:o,s:I,s:i,s:b,s:o}", "id", rest_cstr(id),
-		"time", rest_time_ms(r->time_us / 1000), "action", "deny", "code", (int)r->code,
-		"outcome", outcome_name((enum outcome)r->outcome), "reason",
+		"time", rest_time_ms(r->time_us / 1000), "action", action_word(r), "code",
+		(int)r->code, "outcome", outcome_name((enum outcome)r->outcome), "reason",
 		outcome_text((enum outcome)r->outcome), "policy_id", json_integer(r->policy_id),
 		"policy_name", d->policy[0] != '\0' ? rest_cstr(d->policy) : json_null(), "service",
 		d->proxy[0] != '\0' ? rest_cstr(d->proxy) : json_null(), "client",
@@ -369,7 +377,7 @@ static json_t *denial_json(const struct denial *d, const char *id)
 static void settle_decision(const struct denial *d, struct explain_moment *then,
 			    struct explain_moment *now, json_t *j)
 {
-	const bool is_policy = explain_is_policy((enum outcome)d->r.outcome);
+	const bool is_policy = explain_is_decided(&d->r);
 	struct policy_verdict v;
 	json_t *past = NULL, *present = NULL;
 
@@ -382,7 +390,7 @@ static void settle_decision(const struct denial *d, struct explain_moment *then,
 		 */
 		if (past != NULL)
 			json_object_set_new(past, "is_exact",
-					    json_boolean(!is_policy || v.outcome == d->r.outcome));
+					    json_boolean(!is_policy || v.code == d->r.code));
 	}
 	if (now != NULL) {
 		explain_settle(now);
@@ -408,9 +416,11 @@ static bool recall(struct cp *cp, const uint8_t id[static 16], struct denial *d,
 static bool remember(struct cp *cp, const uint8_t id[static 16], struct denial *d,
 		     struct explain_moment *then, bool *ret_has_then)
 {
-	const struct denials *all = logs_denials(cp);
+	const struct denials *all = logs_denials(cp), *others = logs_others(cp);
 	const struct denial *one = all != NULL ? denials_find(all, id) : NULL;
 
+	if (one == NULL && others != NULL)
+		one = denials_find(others, id);
 	if (one == NULL)
 		return false;
 	*d = *one;

@@ -68,6 +68,22 @@ id=$(denied "$BAD")
 step "a deny policy that comes first" explains "$id" 'tag Infected gone from the device would let policy 17 accept'
 step "may be passed as well" grep -q 'or: policy 17 moved above policy 5, which denies first' "$DIR/explained"
 
+# What was accepted has an id and a story as well; so has what no policy was asked about.
+passes || fail "it does not pass"
+accepted()
+{
+	sed -n '/action="accept"/s/.*requestid="\([0-9a-f]*\)".*/\1/p' "$TRAFFIC" | tail -n 1
+}
+wait_for 5 test -n "$(accepted)" || fail "no accept in the log"
+step "an accept is explained by the log's id" explains "$(accepted)" '^Decision +accepted, policy 17, code 000'
+step "with the policy that accepted" grep -qE '^  policy 17 "both" \(accept\): accepts' "$DIR/explained"
+id_of_refused()
+{
+	as "$DEV" -o "$DIR/body" -D "$DIR/head" -H 'Host: a b' "$PROXY/"
+	tr -d '\r' <"$DIR/head" | sed -n 's/^X-Request-Id: //p'
+}
+step "a malformed request" explains "$(id_of_refused)" '^Decision +refused, policy 0, code 000, HTTP 400'
+
 # Without a request: the same tree.
 "$CTL" --socket "$API" explain --uid "$BAD" --service ZTNA-webserver >"$DIR/asked"
 step "asked without traffic" grep -qE '^Decision +deny, policy 5, code 064' "$DIR/asked"
