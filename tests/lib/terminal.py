@@ -5,22 +5,28 @@
     t.until(" # ")
     t.type("show stat\\t")
 """
+import fcntl
 import os
 import pty
 import re
 import select
+import struct
+import termios
 import time
 
-# Moves and erasures; what is shown is what is left.
-ESCAPES = re.compile(rb"\x1b\[[0-9;?]*[A-Za-z]|\x1b[()][A-Z0-9]|\r")
+# Moves and erasures, also half of one at the end; what is shown is what is left.
+ESCAPES = re.compile(rb"\x1b\[[0-9;?]*[A-Za-z]|\x1b[()][A-Z0-9]|\r|\x1b(\[[0-9;?]*|[()])?$")
 
 
 class Terminal:
     def __init__(self, argv, environment=None):
         self.seen = b""
+        self.at = 0  # in what is shown: everything before was looked at
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
-            os.environ.update({"TERM": "xterm", "COLUMNS": "100", **(environment or {})})
+            # Wide, so that no line is broken.
+            fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 250, 0, 0))
+            os.environ.update({"TERM": "xterm", **(environment or {})})
             os.execv(argv[0], argv)
 
     def read(self, seconds):
@@ -35,16 +41,18 @@ class Terminal:
         return got != b""
 
     def shown(self):
-        return ESCAPES.sub(b"", self.seen).decode(errors="replace")
+        return ESCAPES.sub(b"", self.seen).decode(errors="replace")[self.at :]
 
     def until(self, text, seconds=10):
-        """Wait until <text> is shown after what was looked at before; returns what was shown."""
+        """Wait until <text> is shown after what was looked at before; returns all up to it."""
         end = time.monotonic() + seconds
         while text not in self.shown():
             if time.monotonic() > end or not self.read(0.1):
                 raise AssertionError(f"{text!r} is not shown; what is:\n{self.shown()}")
-        shown, self.seen = self.shown(), b""
-        return shown
+        shown = self.shown()
+        end = shown.index(text) + len(text)
+        self.at += end
+        return shown[:end]
 
     def type(self, keys):
         os.write(self.fd, keys.encode())
