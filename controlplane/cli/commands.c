@@ -74,6 +74,8 @@ const struct command cli_commands[] = {
 	 "tagwardenctl config show candidate", config_show},
 	{"config load", "FILE", "force", 1, 1, "make a file the candidate",
 	 "tagwardenctl config load new.json", config_load},
+	{"config merge", "FILE", "force", 1, 1, "merge a patch (RFC 7396) into the candidate",
+	 "tagwardenctl config merge patch.json", config_merge},
 	{"config set", "PLACE JSON", "force", 2, 2,
 	 "change one place of the candidate; JSON is a value in JSON, or a word",
 	 "tagwardenctl config set policies[17].tags FortiAD", config_set},

@@ -117,7 +117,7 @@ static int change(struct cli *cli, const char *method, const char *path, const c
 	return rc;
 }
 
-int config_load(struct cli *cli)
+static int change_by_file(struct cli *cli, const char *method)
 {
 	char *text;
 	size_t len;
@@ -125,9 +125,19 @@ int config_load(struct cli *cli)
 	int rc = document_read(cli->arg[0], &text, &len);
 	if (rc != CLI_OK)
 		return rc;
-	rc = change(cli, "PUT", NULL, text, len);
+	rc = change(cli, method, NULL, text, len);
 	free(text);
 	return rc;
+}
+
+int config_load(struct cli *cli)
+{
+	return change_by_file(cli, "PUT");
+}
+
+int config_merge(struct cli *cli)
+{
+	return change_by_file(cli, "PATCH");
 }
 
 /* A word that cannot be JSON is meant as a string: nobody likes quotes within quotes. */

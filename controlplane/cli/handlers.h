@@ -70,6 +70,7 @@ int explain(struct cli *cli);
 int config_show(struct cli *cli);
 int config_diff(struct cli *cli);
 int config_load(struct cli *cli);
+int config_merge(struct cli *cli);
 int config_set(struct cli *cli);
 int config_unset(struct cli *cli);
 int config_discard(struct cli *cli);

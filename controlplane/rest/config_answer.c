@@ -6,6 +6,18 @@
 #include "config_store/transaction.h"
 #include "rest/rest_priv.h"
 
+#include <stdio.h>
+#include <string.h>
+
+void config_answer_who(const struct rest_who *who, char ret[static CONFIG_WHO_MAX])
+{
+	/* A token's or a certificate's name is in <how> already. */
+	if (strncmp(who->how, "uid=", 4) == 0 && who->name[0] != '\0')
+		(void)snprintf(ret, CONFIG_WHO_MAX, "%s (%s)", who->name, who->how);
+	else
+		(void)snprintf(ret, CONFIG_WHO_MAX, "%s", who->how);
+}
+
 static json_t *errors_json(const struct config_errors *errs, bool is_warning)
 {
 	json_t *list = json_array();

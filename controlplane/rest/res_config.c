@@ -41,7 +41,10 @@ static void post_reload(const struct rest_req *req, struct rest_res *res)
 		rest_problem(res, 503, "Out of memory.");
 		return;
 	}
-	const int rc = cp_reload(req->cp, req->who->how, errs);
+	char who[CONFIG_WHO_MAX];
+
+	config_answer_who(req->who, who);
+	const int rc = cp_reload(req->cp, who, errs);
 
 	answer(res, errs, rc == 0);
 	free(errs);

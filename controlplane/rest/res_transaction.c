@@ -73,17 +73,6 @@ struct change {
 	char comment[CONFIG_COMMENT_MAX];
 };
 
-static void name_who(const struct rest_req *req, char ret[static CONFIG_WHO_MAX])
-{
-	const struct rest_who *w = req->who;
-
-	/* A token's or a certificate's name is in <how> already. */
-	if (strncmp(w->how, "uid=", 4) == 0 && w->name[0] != '\0')
-		(void)snprintf(ret, CONFIG_WHO_MAX, "%s (%s)", w->name, w->how);
-	else
-		(void)snprintf(ret, CONFIG_WHO_MAX, "%s", w->how);
-}
-
 /* NULL: answered. */
 static struct change *change_new(const struct rest_req *req, struct rest_res *res)
 {
@@ -94,7 +83,7 @@ static struct change *change_new(const struct rest_req *req, struct rest_res *re
 		rest_problem(res, 503, "Out of memory.");
 		return NULL;
 	}
-	name_who(req, c->who);
+	config_answer_who(req->who, c->who);
 	c->ask.who = c->who;
 	c->ask.has_seen = req->if_match != NULL;
 	if (rest_has_query(req, "path")) {

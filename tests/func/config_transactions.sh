@@ -5,7 +5,7 @@
 # shellcheck source=tests/func/ems-lib.sh
 . "$(dirname "$0")/ems-lib.sh"
 
-need curl jq
+need curl jq python3
 
 FILE=$DIR/tagwarden.json
 C=/api/v1/config
@@ -179,6 +179,44 @@ step "the candidate is out of date now" gives 409 POST $C/commit
 step "unless forced" gives 200 POST $C/commit '{"force": true}'
 step "it runs" is_vdom five five
 
+# ---- two at once ----
+
+gives 200 GET $C
+running=$(etag)
+step "made on what runs" gives 200 PATCH $C/candidate '{"gateway": {"vdom": "a"}}' \
+	-H "If-Match: $running"
+seen=$(etag)
+step "another saw the same, and comes second" gives 412 PATCH $C/candidate \
+	'{"gateway": {"vdom": "b"}}' -H "If-Match: $running"
+step "the first goes on" gives 200 PATCH $C/candidate '{"gateway": {"vdom": "c"}}' \
+	-H "If-Match: $seen"
+step "what was changed meanwhile is not committed" gives 412 POST $C/commit '{}' \
+	-H "If-Match: $seen"
+step "nor discarded" gives 412 DELETE $C/candidate "" -H "If-Match: $seen"
+gives 200 GET $C/candidate
+step "unless it was seen" gives 200 DELETE $C/candidate "" -H "If-Match: $(etag)"
+step "an ETag answers for the document" gives 304 GET $C "" -H "If-None-Match: $running"
+
+# ---- a large document ----
+
+python3 - "$FILE" >"$DIR/large.json" <<'END_OF_SCRIPT'
+import json, sys
+doc = json.load(open(sys.argv[1]))
+doc["policies"] = [{"id": i, "name": f"policy-{i}", "source": [f"10.{i >> 8}.{i & 255}.0/24"]}
+                   for i in range(1, 10001)]
+print(json.dumps(doc, indent=2))
+END_OF_SCRIPT
+step "10,000 policies" gives 200 PUT $C/candidate @"$DIR/large.json" --max-time 60
+step "one of them is changed" gives 200 PUT "$C/candidate?path=policies%5B7000%5D.name" '"renamed"'
+step "committed" gives 200 POST $C/commit "" --max-time 60
+step "they run" [ "$(api $C | jq '.policies | length')" = 10000 ]
+gives 200 PUT "$C/candidate?path=policies%5B17%5D.name" '"other"'
+step "the difference is one line" gives 200 GET $C/diff "" --max-time 60
+step "by id" has '.lines == ["  policies[17].name: \"policy-17\" -> \"other\""]'
+gives 200 DELETE $C/candidate
+step "and back" gives 200 POST $C/rollback "" --max-time 60
+step "to what was" is_vdom five five
+
 # ---- killed in between ----
 
 gives 200 PATCH $C/candidate '{"gateway": {"vdom": "six"}}'
@@ -230,6 +268,9 @@ step "the file has it" is_vdom eight eight
 step "the history" says "confirmed +.*uid=.* +eight it is" config history
 step "a file is loaded" says "candidate is changed" config load "$FILE"
 step "nothing differs from it" says "No difference" config diff
+echo '{"gateway": {"hostname": "h"}}' >"$DIR/patch.json"
+step "a patch is merged" says "candidate is changed" config merge "$DIR/patch.json"
+step "it is in the difference" says '^\+ gateway.hostname: "h"$' config diff
 step "dropped" says "no candidate any more" config discard
 step "back" says "is in force" config rollback
 step "to the one before" is_vdom five five
