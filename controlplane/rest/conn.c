@@ -127,7 +127,8 @@ static void note_refusal(struct rest *rest, struct conn *c, int status, const ch
 	struct rest_who who = c->who;
 
 	who.role = REST_ROLE_DEFAULT;
-	if (limit_take(&rest->noted, &all, now_ms))
+	if (limit_take(&rest->noted, &c->peer, now_ms) &&
+	    limit_take(&rest->noted_all, &all, now_ms))
 		audit_method(rest->cp, &who, c->head.method, c->head.path, status, why);
 }
 
@@ -135,19 +136,23 @@ static void note_refusal(struct rest *rest, struct conn *c, int status, const ch
 static enum step refuse_stranger(struct rest *rest, struct conn *c, uint64_t now_ms)
 {
 	const bool is_guess = c->cred.has_authorization;
+	struct rest_res res = {0};
 	uint8_t dice = 0;
 
-	if (is_guess)
-		(void)limit_take(&rest->fails, &c->peer, now_ms);
 	rest->counts.unauthorized++;
 	note_refusal(rest, c, 401, is_guess ? "wrong token" : "nothing shown that is known",
 		     now_ms);
-	if (is_guess && getrandom(&dice, 1, GRND_NONBLOCK) == 1) {
+	if (is_guess) {
+		(void)limit_take(&rest->fails, &c->peer, now_ms);
+		if (getrandom(&dice, sizeof(dice), GRND_NONBLOCK) < 0)
+			dice = 100;
 		c->phase = PHASE_PARKED;
 		c->wake_ms = now_ms + 50 + dice;
 	}
-	return refuse(rest, c, 401, "Show a token or a client certificate that is known here.",
-		      now_ms);
+	/* A body is not waited for: who sends it is not known. */
+	c->is_last |= is_guess || c->head.length > 0;
+	rest_problem(&res, 401, "Show a token or a client certificate that is known here.");
+	return begin_answer(c, &res, now_ms);
 }
 
 /* True with <c->who> set: go on; else *<ret_step> is what follows. */

@@ -161,7 +161,9 @@ static int init(struct cp *cp)
 	/* Ten wrong tokens, then ten a minute; handshakes are what costs a stranger least. */
 	rest->fails = (struct limit){.burst = 10, .refill_ms = 6000};
 	rest->handshakes = (struct limit){.burst = 200, .refill_ms = 20};
-	rest->noted = (struct limit){.burst = 50, .refill_ms = 1000};
+	/* Refusals in the audit log: of one peer, and of all. */
+	rest->noted = (struct limit){.burst = 20, .refill_ms = 3000};
+	rest->noted_all = (struct limit){.burst = 1000, .refill_ms = 100};
 	pthread_mutex_init(&rest->lock, NULL);
 	rc = audit_open(cp);
 	cp->rest = rest;

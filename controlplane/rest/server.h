@@ -115,7 +115,7 @@ struct rest {
 	struct door *door; /* NULL: none */
 	struct conn *conns[CONNS_MAX];
 	unsigned nb_conns;
-	struct limit fails, handshakes, noted;
+	struct limit fails, handshakes, noted, noted_all;
 	unsigned nb_large; /* bodies of more than REST_BODY_MAX */
 	struct rest_counts counts;
 };
