@@ -22,6 +22,7 @@
 LOG_TYPE("ems");
 
 #define MISSING_MS 60000u /* until a picture that EMS did not give is asked for again */
+#define PAUSE_MS 1000u    /* after one that EMS does not have: a fleet may have none at all */
 #define EAGER_MAX 50u     /* records of a page whose pictures are fetched unasked */
 #define NAME_LEN (2u * EMS_FINGERPRINT_LEN)
 
@@ -239,6 +240,7 @@ void ems_avatars_changed(struct ems_conn *c, const struct state_batch *b)
 void ems_avatars_notified(struct ems_conn *c)
 {
 	c->nb_missing = 0;
+	c->obj_retry_at_ms[STATE_OBJ_AVATAR] = 0;
 	c->has_no_avatars = false;
 }
 
@@ -313,15 +315,21 @@ int ems_avatar_step(struct ems_conn *c)
 	struct ems_fingerprint fp;
 	int rc;
 
-	if (c->phase != EMS_LIVE || !take(c, &fp))
+	if (c->phase != EMS_LIVE || loop_now_ms() < c->obj_retry_at_ms[STATE_OBJ_AVATAR] ||
+	    !take(c, &fp))
 		return 0;
 	if (c->has_no_avatars || !ems_has_cap(c, EMS_CAP_CLIENT_AVATARS) || is_missing(c, &fp) ||
 	    is_kept(c->cp, &fp))
 		return 1;
 	rc = fetch(c, &fp);
-	if (rc == -EOPNOTSUPP)
-		c->has_no_avatars = true;
-	else if (rc < 0)
-		note_missing(c, &fp);
-	return rc < 0 ? rc : 1;
+	if (rc == 0) {
+		c->obj_failures[STATE_OBJ_AVATAR] = 0;
+		return 1;
+	}
+	note_missing(c, &fp);
+	c->has_no_avatars = rc == -EOPNOTSUPP;
+	c->obj_retry_at_ms[STATE_OBJ_AVATAR] =
+		loop_now_ms() +
+		(rc == -ENOENT ? PAUSE_MS : ems_backoff_ms(c->obj_failures[STATE_OBJ_AVATAR]++, 0));
+	return rc;
 }

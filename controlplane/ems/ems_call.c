@@ -308,6 +308,11 @@ int ems_call_reply(struct ems_conn *c, enum state_obj obj, const char *query, co
 		ems_call_failed(c, obj, why);
 		return rc;
 	}
+	/* What we asked for is not there: no failure. */
+	if (ret->retval == -404 && ems_objs[obj].is_extra) {
+		ems_reply_free(ret);
+		return -ENOENT;
+	}
 	if (ret->retval != 1) {
 		ems_call_failed(c, obj, ret->message[0] != '\0' ? ret->message : "retval is not 1");
 		rc = ret->retval;

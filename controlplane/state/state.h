@@ -120,7 +120,7 @@ const char *state_tag_plain(const struct state_tag *t);
 /* The addresses of those who carry a tag, as one EMS's tags API told them; state_addrs.c. */
 #define STATE_MAX_LIST 65536u    /* of one list; further ones are not kept */
 #define STATE_MAX_RANGES 1024u   /* of one list */
-#define STATE_MAX_ADDRS 2097152u /* of all lists */
+#define STATE_MAX_ADDRS 1048576u /* of all lists */
 struct state_tag_list {
 	uint32_t nb_ips, nb_ranges, nb_macs;
 	bool is_cut; /* there were more */

@@ -290,6 +290,43 @@ fault_tests() {
 	check "two faults at a time" is "$(get "$e" -w '%{http_code}' -o /dev/null 2>/dev/null)" 500
 }
 
+# What a gateway tells, and what it may ask for besides the reports.
+gateway_tests() {
+	local uid e=fgt/gateway_details fp
+	uid=$(ctl add --name vpn1 --tag FortiAD --print uid)
+	check "a VPN user's IPv6 address is taken" has "$(get "$e/vpn" -d "{\"uid_list\":[
+		{\"uid\":\"$uid\",\"ip\":\"2001:db8::5\",\"is_delete\":false}]}")" '"rejected_uid_list": []'
+	check "and kept" is "$(ctl show "$uid" --print vpn_ip6)" 2001:db8::5
+	ctl vpn-reject "$uid" >/dev/null
+	check "one that is to be rejected is" has "$(get "$e/vpn" -d "{\"uid_list\":[
+		{\"uid\":\"$uid\",\"ip\":\"10.1.1.1\",\"is_delete\":false}]}")" "[\"$uid\"]"
+	check "and its address is not taken" is "$(ctl show "$uid" --print vpn_ip)" 0.0.0.0
+	ctl vpn-reject "$uid" off >/dev/null
+	check "a snapshot forgets who is not in it" has "$(get "$e/vpn" -d \
+		'{"uid_list":[],"is_snapshot":true}')" '"retval": 1'
+	check "IPv6 too" is "$(ctl show "$uid" --print vpn_ip6)" 0.0.0.0
+	check "interfaces are taken" has "$(get "$e/mac" -d '{"gateway_list":[{"interface":"wan",
+		"ip":"192.0.2.1","mac":"02-00-00-00-00-01","vdom":"root","sn":"SN"}]}')" '"retval": 1'
+	check "and shown" has "$(ctl gateways)" 02-00-00-00-00-01
+	ctl set "$uid" gateway_mac=02-00-00-00-00-01 avatar=3 >/dev/null
+	get "report/fct/sysinfo?$sn&uid_list[]=$uid" >"$dir/reply"
+	fp=$(python3 -c '
+import base64, json, sys, zlib
+d = json.load(open(sys.argv[1]))["data"]
+print(json.loads(zlib.decompress(base64.b64decode(d["data"])))[sys.argv[2]]["avatar_fingerprint"])' \
+		"$dir/reply" "$uid")
+	get "report/fct/avatar?$sn&fingerprint=$fp" >"$dir/reply"
+	check "a picture fits its fingerprint" is "$(python3 -c '
+import base64, hashlib, json, sys
+print(hashlib.sha1(base64.b64decode(json.load(open(sys.argv[1]))["data"]["content"])).hexdigest())' \
+		"$dir/reply")" "$fp"
+	check "there is no other" has "$(get "report/fct/avatar?$sn&fingerprint=$(printf \
+		%040d 0)")" '"retval": -404'
+	ctl fault http404 1 --entry avatar
+	check "http404" is "$(get "report/fct/avatar?fingerprint=$fp" -w '%{http_code}' -o \
+		/dev/null)" 404
+}
+
 # All that EMS knows in one number; the order of tags means nothing.
 digest() {
 	ctl list --json | python3 -c '
@@ -323,6 +360,7 @@ rest_tests
 cert_tests
 ws_tests
 fault_tests
+gateway_tests
 restart_tests
 check "SIGTERM ends it" stop_and_wait
 check "its log is empty, of sanitizers' reports too" is "$(cat "$dir/emsim.log")" ""
