@@ -137,12 +137,14 @@ static bool write_file(const char *path, const struct history_config *c)
 void history_config_save(const char *dir, const struct history_config *c)
 {
 	char path[4200], temp[4200];
+	struct stat st;
 
 	if (!path_of(dir, c->hash, "bin", path, sizeof(path)) ||
 	    !path_of(dir, c->hash, "new", temp, sizeof(temp)))
 		return;
-	/* In force again: it is the youngest again. */
-	if (utimensat(AT_FDCWD, path, NULL, 0) == 0)
+	/* In force again: it is the youngest again. One that lost its end is made anew. */
+	if (stat(path, &st) == 0 && (uint64_t)st.st_size == sizeof(struct file_hdr) + c->len &&
+	    utimensat(AT_FDCWD, path, NULL, 0) == 0)
 		return;
 	trim(dir);
 	(void)unlink(temp);

@@ -223,7 +223,10 @@ static void get_past(const struct rest_req *req, struct explain_moment *m, const
 	if (is_ok) {
 		explain_settle(m);
 		res->json = explain_json(m, NULL);
-		json_object_set_new(res->json, "known", notes_json(m, past));
+		if (res->json != NULL)
+			json_object_set_new(res->json, "known", notes_json(m, past));
+		else
+			rest_problem(res, 503, "Memory is short.");
 	}
 	if (past != NULL)
 		history_config_unref(past->config);

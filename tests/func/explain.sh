@@ -84,6 +84,20 @@ id_of_refused()
 }
 step "a malformed request" explains "$(id_of_refused)" '^Decision +refused, policy 0, code 000, HTTP 400'
 
+# A handshake that fails shows no page, but has an id as well.
+in_ns client curl -s --max-time 5 --cacert "$EMS/web-ca.pem" "$PROXY/" >/dev/null
+handshake_id()
+{
+	api "/api/v1/denials?limit=1" | jq -r '.denials[0] | select(.code == 2) | .request_id'
+}
+has_handshake()
+{
+	[ -n "$(handshake_id)" ]
+}
+step "a client without a certificate is a denial" wait_for 5 has_handshake
+step "which has an id" explains "$(handshake_id)" '^Decision +denied, policy 0, code 002'
+step "and says what would help" grep -q "must show the certificate of a registered device" "$DIR/explained"
+
 # Without a request: the same tree.
 "$CTL" --socket "$API" explain --uid "$BAD" --service ZTNA-webserver >"$DIR/asked"
 step "asked without traffic" grep -qE '^Decision +deny, policy 5, code 064' "$DIR/asked"
