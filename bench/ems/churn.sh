@@ -130,8 +130,8 @@ profile()
 # part NAME CHANGES: one line of JSON into $DIR/parts.
 part()
 {
-	local name=$1 changes=$2 began late=0 caught_up=0 cp dp sim took
-	cp=$(cpu_ms controlplane) dp=$(cpu_ms dataplane) sim=$(cpu_ms ems)
+	local name=$1 changes=$2 began late=0 caught_up=0 cp all dp sim took
+	cp=$(cpu_ms controlplane) all=$cp dp=$(cpu_ms dataplane) sim=$(cpu_ms ems)
 	if [ "$changes" -gt 0 ]; then
 		ems churn --rate "$changes" --seconds "$PART_S" --notify-ms "$NOTIFY_MS" \
 			--seed $((RANDOM + 1)) >/dev/null || fail "no changes"
@@ -149,10 +149,12 @@ part()
 		wait_loud 300 "the control plane catches up" fleet_is_quiet
 		caught_up=$(($(now_ms) - began))
 	fi
+	all=$(($(cpu_ms controlplane) - all))
 	jq -c --arg name "$name" --argjson changes "$changes" --argjson took "$took" \
-		--argjson cp "$cp" --argjson dp "$dp" --argjson sim "$sim" --argjson late "$late" \
+		--argjson cp "$cp" --argjson all "$all" --argjson dp "$dp" --argjson sim "$sim" --argjson late "$late" \
 		--argjson caught_up "$caught_up" '{part: $name, changes_s: $changes, took_ms: $took,
-		cpu_ms: {controlplane: $cp, dataplane: $dp, ems: $sim}, ems_late_max_ms: $late,
+		cpu_ms: {controlplane: $cp, controlplane_until_caught_up: $all, dataplane: $dp,
+		ems: $sim}, ems_late_max_ms: $late,
 		caught_up_ms: $caught_up, load: .}' "$DIR/load" >>"$DIR/parts"
 	say "$(tail -n 1 "$DIR/parts")"
 }
@@ -217,14 +219,13 @@ jq -cs --argjson devices "$DEVICES" --argjson changes "$CHANGES" --argjson sync 
 	--argjson peak_sync "$PEAK" --argjson peak "$(kib controlplane VmHWM)" \
 	--argjson now "$(kib controlplane VmRSS)" --argjson shm "$(kib controlplane RssShmem)" \
 	--argjson sim "$(kib ems VmHWM)" --arg placement "$PLACEMENT" --argjson cpus "$(nproc)" \
-	--arg load "$(cut -d ' ' -f 1 /proc/loadavg)" '
-	(map(select(.changes_s > 0)) | map(.cpu_ms.controlplane) | add) as $cp |
-	(map(select(.changes_s > 0)) | map(.took_ms) | add) as $took |
+	--argjson part_s "$PART_S" --arg load "$(cut -d ' ' -f 1 /proc/loadavg)" '
+	(map(select(.changes_s > 0)) | map(.cpu_ms.controlplane_until_caught_up) | add) as $cp |
+	(map(select(.changes_s > 0)) | map(.changes_s) | add * $part_s) as $nb |
 	{devices: $devices, first_sync: $sync, changes_s: $changes, processors: $cpus,
 	 placement: $placement, loadavg: $load,
 	 controlplane_kib: {peak_of_first_sync: $peak_sync, peak: $peak, now: $now, of_it_shared: $shm},
-	 ems_kib: $sim, parts: ., controlplane_cpu_us_a_change: ($cp * 1000000 / $took / $changes |
-	 round), p99_us: {without: $a, with: $b, ratio: ($b / $a * 1000 | round / 1000)},
+	 ems_kib: $sim, parts: ., controlplane_cpu_us_a_change: ($cp * 1000 / $nb | round), p99_us: {without: $a, with: $b, ratio: ($b / $a * 1000 | round / 1000)},
 	 is_equal_to_ems: ($want == $got), full_resyncs: $full, calls_failed: $failed}' "$DIR/parts" |
 	tee "$DIR/result"
 jq -e '.is_equal_to_ems and .full_resyncs == 0' "$DIR/result" >/dev/null || {

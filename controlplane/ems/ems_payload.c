@@ -3,6 +3,7 @@
 #include "ems/ems_payload.h"
 
 #include "ems/ems_arena.h"
+#include "ems/ems_mend.h"
 
 #include <zlib.h>
 
@@ -203,6 +204,8 @@ static int decode_zipped(const json_t *text, const json_t *size, struct ems_page
 		return rc;
 	p->is_in_arena = ems_arena_begin();
 	p->content = parse_json(slice_of(plain, (size_t)want), ret_why);
+	if (p->content == NULL && ems_mend(plain, (size_t)want) > 0)
+		p->content = parse_json(slice_of(plain, (size_t)want), ret_why);
 	if (p->is_in_arena)
 		ems_arena_end();
 	free(plain);
