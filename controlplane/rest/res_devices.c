@@ -6,7 +6,9 @@
 #include "ems/ems_avatar.h"
 #include "rest/rest_priv.h"
 #include "state/state.h"
+#include "state/state_vpn.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -17,7 +19,7 @@ static void get_tags(const struct rest_req *req, struct rest_res *res);
 
 const struct rest_route rest_device_routes[] = {
 	{REST_GET, "/api/v1/devices", get_devices,
-	 "devices; ?limit= ?cursor= ?tag= ?uid= (prefix) ?ip= ?detail=1; follow next_cursor"},
+	 "devices; ?limit= ?cursor= ?tag= ?uid= (prefix) ?ip= ?mac= ?detail=1; follow next_cursor"},
 	{REST_GET, "/api/v1/devices/*", get_device, "one device by UID, with all that EMS told"},
 	{REST_GET, "/api/v1/devices/*/avatar", get_avatar,
 	 "the picture of a device's user, PNG or JPEG", .is_unlocked = true},
@@ -109,17 +111,46 @@ static json_t *detail(const struct state *st, const struct state_device *d)
 	return j;
 }
 
-static bool slice_is(struct slice s, const char *text)
+/* What is written in several ways is compared by what it means: IPv6 addresses. */
+static bool is_ip(struct slice text, const struct ip_addr *ip)
 {
-	return s.len == strlen(text) && memcmp(s.ptr, text, s.len) == 0;
+	struct ip_addr a;
+
+	return text.len > 0 && ip_addr_parse((const char *)text.ptr, text.len, &a) == 0 &&
+	       memcmp(&a, ip, sizeof(a)) == 0;
 }
 
-static bool has_ip(const struct state_device *d, const char *ip)
+static bool has_ip(const struct state_device *d, const struct ip_addr *ip)
 {
-	if (slice_is(d->field[STATE_F_IP], ip))
+	if (is_ip(d->field[STATE_F_IP], ip))
 		return true;
 	for (uint32_t i = 0; i < d->nb_routes; i++)
-		if (slice_is(d->route[i].ip, ip))
+		if (is_ip(d->route[i].ip, ip))
+			return true;
+	return false;
+}
+
+/* EMS writes MACs with dashes; who asks may write colons. */
+static bool is_mac(struct slice text, const char *mac)
+{
+	if (text.len == 0 || text.len != strlen(mac))
+		return false;
+	for (size_t i = 0; i < text.len; i++) {
+		const char c = mac[i] == ':' ? '-' : mac[i];
+		const char e = text.ptr[i] == ':' ? '-' : (char)text.ptr[i];
+
+		if (tolower((unsigned char)c) != tolower((unsigned char)e))
+			return false;
+	}
+	return true;
+}
+
+static bool has_mac(const struct state_device *d, const char *mac)
+{
+	if (is_mac(d->field[STATE_F_MAC], mac))
+		return true;
+	for (uint32_t i = 0; i < d->nb_routes; i++)
+		if (is_mac(d->route[i].mac, mac))
 			return true;
 	return false;
 }
@@ -143,20 +174,48 @@ static bool has_tag(const struct state *st, const struct state_device *d, const 
 #define DETAIL_MAX 200u /* a page's devices with all of their fields */
 
 struct device_filter {
-	bool by_tag, by_uid, by_ip;
-	char tag[STATE_TAG_MAX + 8], prefix[DEVICE_UID_STRLEN + 1], ip[64];
+	bool by_tag, by_uid, by_ip, by_mac;
+	char tag[STATE_TAG_MAX + 16], prefix[DEVICE_UID_STRLEN + 1], mac[24];
+	struct ip_addr ip;
+	bool is_no_ip; /* a text that no device can have */
+	bool has_vpn;  /* whom the VPN daemon gave <ip>: EMS may not have told yet */
+	struct device_uid vpn_uid;
 };
+
+/* The filter <key>; false: it is there and cannot be read. */
+static bool read_text(const struct rest_req *req, const char *key, char *ret, size_t cap,
+		      bool *ret_is_there)
+{
+	*ret_is_there = rest_query(req, key, ret, cap);
+	return *ret_is_there || !rest_has_query(req, key);
+}
 
 static bool read_filter(const struct rest_req *req, struct device_filter *f, struct rest_res *res)
 {
-	f->by_tag = rest_query(req, "tag", f->tag, sizeof(f->tag));
-	f->by_uid = rest_query(req, "uid", f->prefix, sizeof(f->prefix));
-	f->by_ip = rest_query(req, "ip", f->ip, sizeof(f->ip));
-	if ((f->by_tag || !rest_has_query(req, "tag")) &&
-	    (f->by_uid || !rest_has_query(req, "uid")) && (f->by_ip || !rest_has_query(req, "ip")))
+	struct state_vpn vpn;
+	char ip[64];
+
+	*f = (struct device_filter){0};
+	if (!read_text(req, "tag", f->tag, sizeof(f->tag), &f->by_tag) ||
+	    !read_text(req, "uid", f->prefix, sizeof(f->prefix), &f->by_uid) ||
+	    !read_text(req, "ip", ip, sizeof(ip), &f->by_ip) ||
+	    !read_text(req, "mac", f->mac, sizeof(f->mac), &f->by_mac)) {
+		rest_problem(res, 400, "tag, uid, ip or mac is not readable, or too long.");
+		return false;
+	}
+	if (!f->by_ip)
 		return true;
-	rest_problem(res, 400, "tag, uid or ip is not readable, or too long.");
-	return false;
+	f->is_no_ip = ip_addr_parse(ip, strlen(ip), &f->ip) < 0;
+	f->has_vpn = !f->is_no_ip && state_vpn_find(req->cp->state, &f->ip, &vpn);
+	if (f->has_vpn)
+		f->vpn_uid = vpn.uid;
+	return true;
+}
+
+static bool is_at(const struct state_device *d, const struct device_filter *f)
+{
+	return !f->is_no_ip &&
+	       (has_ip(d, &f->ip) || (f->has_vpn && device_uid_is_equal(&f->vpn_uid, &d->uid)));
 }
 
 static bool is_wanted(const struct state *st, const struct state_device *d,
@@ -167,7 +226,7 @@ static bool is_wanted(const struct state *st, const struct state_device *d,
 	device_uid_emit(&d->uid, uid);
 	return (!f->by_tag || has_tag(st, d, f->tag)) &&
 	       (!f->by_uid || strncasecmp(uid, f->prefix, strlen(f->prefix)) == 0) &&
-	       (!f->by_ip || has_ip(d, f->ip));
+	       (!f->by_mac || has_mac(d, f->mac)) && (!f->by_ip || is_at(d, f));
 }
 
 static void get_devices(const struct rest_req *req, struct rest_res *res)

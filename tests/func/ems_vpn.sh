@@ -44,6 +44,18 @@ step "so does one of IPv6" wait_for 5 has_route "$A" 2001:db8::200
 step "both are kept" has_route "$A" 10.212.134.200
 step "the command shows them" eval "$CTL show vpn | grep -Eq '^2001:db8::200 +$A +port1 +taken'"
 
+# Who has this address?
+who_has()
+{
+	[ "$(api "/api/v1/devices?$1" | jq -r '.devices | map(.uid) | join(" ")')" = "$2" ]
+}
+step "a device is found by its VPN address" who_has ip=10.212.134.200 "$A"
+step "by one of IPv6, however it is written" who_has ip=2001:DB8:0::0200 "$A"
+mac=$(api "/api/v1/devices/$A" | jq -r '.fields[] | select(.key == "mac") | .value')
+step "by its MAC address" who_has "mac=$(tr - : <<<"$mac")" "$A"
+step "nobody has another one" who_has ip=10.212.134.1 ""
+step "nor what is no address" who_has ip=x ""
+
 # Bad input.
 for bad in "x 10.1.1.1" "${A}0 10.1.1.1" "$A 10.1.1" "$A 0.0.0.0" "$A ff02::1" "$A 224.0.0.1"; do
 	# shellcheck disable=SC2086
