@@ -87,7 +87,7 @@ void cli_be_in_shell(unsigned line);
 const char *cli_program(void);
 /* Between two calls nobody is told anything: for what is asked by the way. */
 void cli_be_quiet(bool quiet);
-/* Complain on stderr with control bytes replaced; "tagwardenctl: " or "line N: " stands before it. */
+/* Complain on stderr, control bytes replaced; "tagwardenctl: " or "line N: " stands before it. */
 void cli_complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* The same without that, for the lines that follow. */
 void cli_tell(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
