@@ -118,6 +118,8 @@ const struct command cli_commands[] = {
 	{"diagnose endpoint record list", "[IP]", "", 0, 1,
 	 "endpoint records in the field's format", "tagwardenctl diagnose endpoint record list",
 	 diagnose_record_list},
+	{"diagnose endpoint ec-shm list", "[IP]", "", 0, 1, "the same, by its newer name",
+	 "tagwardenctl diagnose endpoint ec-shm list", diagnose_record_list},
 	{"diagnose test application fcnacd 2", "", "", 0, 0,
 	 "EMS connections, in the field's format",
 	 "tagwardenctl diagnose test application fcnacd 2", diagnose_fcnacd_2},

@@ -43,7 +43,8 @@ struct place {
 	const char *plain[LINE_WORDS]; /* those that are no options */
 	size_t nb;
 	struct grammar_match m;
-	char awaited[64]; /* the option before has this value to come; "": none */
+	const char *awaited; /* the option before, whose value is to come; NULL: none */
+	size_t awaited_len;
 };
 
 static bool find_option(const char *list, const char *name, size_t len, struct grammar_option *ret)
@@ -65,29 +66,31 @@ static bool find_any_option(const char *name, size_t len, struct grammar_option 
 	return false;
 }
 
+/* "--name" whose value is another word. */
+static bool awaits_value(const char *word)
+{
+	struct grammar_option o;
+
+	return strchr(word, '=') == NULL && find_any_option(word + 2, strlen(word + 2), &o) &&
+	       o.value[0] != '\0';
+}
+
 static void read_words(struct place *p, const char *const *word, size_t nb)
 {
 	bool is_ended = false;
 
 	*p = (struct place){0};
 	for (size_t i = 0; i < nb; i++) {
-		struct grammar_option o;
-
-		p->awaited[0] = '\0';
 		if (!is_ended && strcmp(word[i], "--") == 0) {
 			is_ended = true;
 		} else if (!is_ended && strncmp(word[i], "--", 2) == 0) {
-			if (strchr(word[i], '=') != NULL ||
-			    !find_any_option(word[i] + 2, strlen(word[i] + 2), &o) ||
-			    o.value[0] == '\0')
-				continue;
-			(void)snprintf(p->awaited, sizeof(p->awaited), "%s", o.value);
-			i++;
+			if (awaits_value(word[i]) && ++i == nb) {
+				p->awaited = word[nb - 1] + 2;
+				p->awaited_len = strlen(p->awaited);
+			}
 		} else if (p->nb < LINE_WORDS) {
 			p->plain[p->nb++] = word[i];
 		}
-		if (i < nb)
-			p->awaited[0] = '\0';
 	}
 	grammar_match(p->plain, p->nb, &p->m);
 }
@@ -108,6 +111,18 @@ static void add_value(const struct cli *cli, const char *arg, const char *prefix
 	}
 	complete_add(ret, arg, strlen(arg), grammar_arg_help(arg), true);
 	values_add(cli, arg, prefix, ret);
+}
+
+/* The value of an option: the command's own, if it has one of that name. */
+static void add_awaited(const struct cli *cli, const struct place *p, const char *prefix,
+			struct candidates *ret)
+{
+	struct grammar_option o;
+
+	if ((p->m.command != NULL &&
+	     find_option(p->m.command->options, p->awaited, p->awaited_len, &o)) ||
+	    find_any_option(p->awaited, p->awaited_len, &o))
+		add_value(cli, o.value, prefix, ret);
 }
 
 static void add_options(const struct place *p, const char *prefix, struct candidates *ret)
@@ -153,8 +168,8 @@ void complete_words(const struct cli *cli, const char *const *word, size_t nb, c
 	ret->nb = 0;
 	ret->is_cut = false;
 	read_words(&p, word, nb);
-	if (p.awaited[0] != '\0') {
-		add_value(cli, p.awaited, prefix, ret);
+	if (p.awaited != NULL) {
+		add_awaited(cli, &p, prefix, ret);
 		return;
 	}
 	if (p.m.end != GRAMMAR_ALL)

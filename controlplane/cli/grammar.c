@@ -21,6 +21,8 @@ static const struct {
 	{"diagnose wad dev query-by", "one device as the proxy knows it"},
 	{"execute log filter", "which log lines execute log display shows"},
 	{"config", "the configuration as transactions"},
+	{"ems", "EMS on demand"},
+	{"completion", "for other shells"},
 	{"vpn", "VPN users, for a VPN daemon's hooks"},
 	{"kill", "end something now"},
 };

@@ -18,6 +18,7 @@ static const struct source {
 	const char *list, *key, *help;
 } sources[] = {
 	{"UID", "/api/v1/devices", true, "devices", "uid", "hostname"},
+	{"PREFIX", "/api/v1/devices", true, "devices", "uid", "hostname"},
 	{"IP", "/api/v1/devices", false, "devices", "ip", "hostname"},
 	{"EMS-SN", "/api/v1/ems", false, "ems", "serial_number", "name"},
 	{"TENANT", "/api/v1/ems", false, "ems", "tenant_id", "name"},
@@ -62,6 +63,15 @@ static void add_from(const struct cli *cli, const struct source *s, const char *
 	json_decref(j);
 }
 
+/* A name may hold what a terminal obeys; nobody completes to that. */
+static bool is_printable(const char *s)
+{
+	for (; *s != '\0'; s++)
+		if ((unsigned char)*s < 0x20 || *s == 0x7f)
+			return false;
+	return true;
+}
+
 /* Of the folder that <prefix> names; its hidden ones when it asks for them. */
 static void add_files(const char *prefix, struct candidates *ret)
 {
@@ -82,7 +92,8 @@ static void add_files(const char *prefix, struct candidates *ret)
 				       is_folder ? "/" : "");
 
 		if (strncmp(e->d_name, base, strlen(base)) != 0 ||
-		    (e->d_name[0] == '.' && base[0] != '.') || n < 0 || (size_t)n >= sizeof(path))
+		    (e->d_name[0] == '.' && base[0] != '.') || !is_printable(e->d_name) || n < 0 ||
+		    (size_t)n >= sizeof(path))
 			continue;
 		complete_add(ret, path, (size_t)n, "", false);
 		if (ret->nb > 0 && is_folder)

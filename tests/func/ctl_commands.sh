@@ -211,6 +211,18 @@ step "JSON of explain" json "j['code'] == 1" explain --uid "$UID1" --service int
 step "JSON of EMS" json "j['ems'][0]['synced']" show ems
 step "JSON of no sessions" json "j == {'sessions': []}" show sessions
 
+# What shows something does so as JSON; without a data plane some say that there is none.
+while IFS=$'\t' read -r words arguments _; do
+	[[ -z $arguments || $arguments == "["* ]] || continue
+	case $words in
+	show* | "diagnose "*list | "diagnose "*" fcnacd "[2378]* | *dump | *display | version | config\ history) ;;
+	*) continue ;;
+	esac
+	# shellcheck disable=SC2086 # its words
+	"$CTL" $words --json >"$DIR/out" 2>"$DIR/err" || { grep -q "not running" "$DIR/err" && continue; }
+	step "JSON of $words" python3 -m json.tool "$DIR/out"
+done < <("$CTL" --dump-commands)
+
 # Nothing that is printed may steer a terminal, whatever a device calls itself.
 is_printable()
 {

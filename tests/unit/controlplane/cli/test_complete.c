@@ -84,6 +84,16 @@ static void options_of_the_command_are_offered(void **)
 	assert_null(find("<Enter>"));
 }
 
+static void an_option_means_what_its_command_says(void **)
+{
+	complete("show devices --uid ");
+	assert_non_null(find("PREFIX"));
+	complete("explain --uid ");
+	assert_non_null(find("UID"));
+	complete("--uid 1 explain --service ");
+	assert_non_null(find("SERVICE"));
+}
+
 static void literals_of_an_option_are_offered(void **)
 {
 	complete("capture --direction ");
@@ -133,6 +143,7 @@ int main(void)
 		cmocka_unit_test(what_words_share_is_the_common_beginning),
 		cmocka_unit_test(arguments_are_hints),
 		cmocka_unit_test(options_of_the_command_are_offered),
+		cmocka_unit_test(an_option_means_what_its_command_says),
 		cmocka_unit_test(literals_of_an_option_are_offered),
 		cmocka_unit_test(after_a_bar_there_is_grep),
 		cmocka_unit_test(nothing_follows_nonsense),
