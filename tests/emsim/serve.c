@@ -154,6 +154,7 @@ static void release(struct sim *sim)
 	conn_fini(sim);
 	pki_close(&sim->pki);
 	store_fini(&sim->store);
+	free(sim->ids.gateways);
 	free(sim);
 }
 
