@@ -32,6 +32,12 @@ int diagnose_gateways(struct cli *cli);
 /* diagnose_dynamic.c */
 int diagnose_dynamic_list(struct cli *cli);
 
+/* show_audit.c */
+int show_audit(struct cli *cli);
+
+/* token.c */
+int token_new(struct cli *cli);
+
 /* show_vpn.c */
 int show_vpn(struct cli *cli);
 

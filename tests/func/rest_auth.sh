@@ -5,7 +5,7 @@
 # requests beside honest ones; tokens and port changed by a reload.
 # shellcheck source=tests/func/ems-lib.sh
 . "$(dirname "$0")/ems-lib.sh"
-need python3 openssl
+need python3 openssl jq
 
 # certificate NAME CN USAGE CA
 certificate()
@@ -44,7 +44,7 @@ write_document()
   "api": {"unix": "$API", "tls": {
     "address": "127.0.0.1", "port": $1, "certificate": "api", "client_ca": "ca.pem",
     "tokens": [$2
-      {"name": "reader", "role": "read", "sha256": "$(hash_of "$READ")"},
+      $READER,
       {"name": "admin", "role": "admin", "sha256": "$(hash_of "$ADMIN")"},
       {"name": "old", "role": "admin", "expires": "2020-01-01T00:00:00Z",
        "sha256": "$(hash_of "$OLD")"}],
@@ -59,7 +59,11 @@ hash_of()
 	printf %s "$1" | sha256sum | cut -d " " -f 1
 }
 
-READ=$(openssl rand -hex 32)
+CTL=$BUILD/controlplane/cli/tagwardenctl
+"$CTL" token new reader --role read --json >"$DIR/token.json" || fail "token new"
+READ=$(jq -r .token "$DIR/token.json")
+READER=$(jq -c .entry "$DIR/token.json")
+rm "$DIR/token.json"
 OPERATE=$(openssl rand -hex 32)
 ADMIN=$(openssl rand -hex 32)
 OLD=$(openssl rand -hex 32)
@@ -75,3 +79,5 @@ sed -n 's/^/    /p' "$DIR/step.out"
 for secret in "$READ" "$OPERATE" "$ADMIN" "$OLD"; do
 	refute "no token is in a log" grep -rqF "$secret" "$DIR/controlplane.log" "$DIR/state"
 done
+step "the audit log on the command line" "$CTL" --socket "$API" show audit --limit 1000
+grep -q "token:reader .*403" "$DIR/step.out" || fail "show audit does not tell of a refusal"
