@@ -264,8 +264,11 @@ static void change_candidate(const struct rest_req *req, struct rest_res *res,
 		refuse(req, res, rc, &c->errs, false);
 	} else {
 		config_tx_state(req->cp->config_tx, &st);
-		(void)rest_etag(req, res, ETAG_CANDIDATE, (unsigned long long)st.candidate.number,
-				st.candidate.sha256);
+		/* A change is never "not modified". */
+		if (st.has_candidate && req->if_none_match == NULL)
+			(void)rest_etag(req, res, ETAG_CANDIDATE,
+					(unsigned long long)st.candidate.number,
+					st.candidate.sha256);
 		res->json = config_answer_state(req->cp);
 	}
 	free(c);
