@@ -10,6 +10,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -30,7 +31,7 @@ static enum rest_role role_of(const char *field, const char *cn, uint8_t cert, u
 	struct rest_who who = {0};
 
 	if (cn != NULL)
-		(void)strncpy(cred.cn, cn, sizeof(cred.cn) - 1);
+		(void)snprintf(cred.cn, sizeof(cred.cn), "%s", cn);
 	auth_take_field(&cred, field);
 	auth_find(auth, &cred, now_s, &who);
 	return who.role;
