@@ -189,7 +189,7 @@ static size_t nb_names(const struct candidates *c, const struct candidate **ret_
 	return nb;
 }
 
-static unsigned char on_tab(EditLine *el, int)
+static unsigned char on_tab(EditLine *el, wint_t)
 {
 	struct editor *e = of(el);
 	struct candidates *c = &e->found;
@@ -225,7 +225,7 @@ static unsigned char on_tab(EditLine *el, int)
 	return CC_REFRESH;
 }
 
-static unsigned char on_question(EditLine *el, int)
+static unsigned char on_question(EditLine *el, wint_t)
 {
 	static struct line l;
 	struct editor *e = of(el);
@@ -262,8 +262,9 @@ static void bind_keys(struct editor *e)
 	(void)el_set(el, EL_PROMPT, prompt);
 	(void)el_set(el, EL_HIST, history, e->history);
 	(void)el_set(el, EL_GETCFN, read_wchar);
-	(void)el_set(el, EL_ADDFN, "tagwarden-complete", "complete the word", on_tab);
-	(void)el_set(el, EL_ADDFN, "tagwarden-help", "what may follow", on_question);
+	/* Wide: of others libedit makes copies that it never frees. */
+	(void)el_wset(el, EL_ADDFN, L"tagwarden-complete", L"complete the word", on_tab);
+	(void)el_wset(el, EL_ADDFN, L"tagwarden-help", L"what may follow", on_question);
 	(void)el_source(el, NULL);
 	(void)el_set(el, EL_BIND, "^I", "tagwarden-complete", NULL);
 	(void)el_set(el, EL_BIND, "?", "tagwarden-help", NULL);
@@ -306,6 +307,7 @@ int editor_line(struct editor *e, const char **ret)
 	const char *s;
 
 	memset(&e->mb, 0, sizeof(e->mb));
+	el_resize(e->el);
 	s = el_gets(e->el, &n);
 	if (interrupt_is_set()) {
 		interrupt_clear();

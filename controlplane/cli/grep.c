@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <regex.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -113,6 +114,19 @@ static void *filter(void *user)
 	return NULL;
 }
 
+/* Signals are for the thread that runs the command: Ctrl-C must wake that one. */
+static int create_thread(struct grep *g)
+{
+	sigset_t all, old;
+	int rc;
+
+	sigfillset(&all);
+	(void)pthread_sigmask(SIG_SETMASK, &all, &old);
+	rc = pthread_create(&g->thread, NULL, filter, g);
+	(void)pthread_sigmask(SIG_SETMASK, &old, NULL);
+	return rc;
+}
+
 static int start_thread(struct grep *g, int read_fd)
 {
 	g->in = fdopen(read_fd, "r");
@@ -121,7 +135,7 @@ static int start_thread(struct grep *g, int read_fd)
 		return -ENOMEM;
 	}
 	g->out = fdopen(dup(g->saved), "w");
-	if (g->out != NULL && pthread_create(&g->thread, NULL, filter, g) == 0)
+	if (g->out != NULL && create_thread(g) == 0)
 		return 0;
 	if (g->out != NULL)
 		(void)fclose(g->out);

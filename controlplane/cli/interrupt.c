@@ -20,6 +20,8 @@ void interrupt_catch(void)
 
 	sigemptyset(&sa.sa_mask);
 	(void)sigaction(SIGINT, &sa, NULL);
+	/* A command may have taken it, as capture does; here it ends us. */
+	(void)signal(SIGTERM, SIG_DFL);
 }
 
 bool interrupt_is_set(void)

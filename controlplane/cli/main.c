@@ -11,23 +11,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #define TIMEOUT_S 10u
-
-static size_t terminal_width(void)
-{
-	const char *columns = getenv("COLUMNS");
-	struct winsize w;
-	uint64_t n;
-
-	if (!isatty(STDOUT_FILENO))
-		return 0;
-	if (columns != NULL && cli_parse_uint(columns, 10000, &n) && n > 0)
-		return (size_t)n;
-	return ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) == 0 ? w.ws_col : 80;
-}
 
 static void look_around(struct cli *cli)
 {
@@ -37,7 +23,7 @@ static void look_around(struct cli *cli)
 	*cli = (struct cli){.timeout_s = TIMEOUT_S, .socket_path = CLI_SOCKET_DEFAULT};
 	if (path != NULL && path[0] != '\0')
 		cli->socket_path = path;
-	cli->terminal = terminal_width();
+	cli->terminal = run_terminal_width();
 	cli->is_bold = cli->terminal != 0 && (no_color == NULL || no_color[0] == '\0') &&
 		       term != NULL && strcmp(term, "dumb") != 0;
 }
@@ -77,6 +63,10 @@ int main(int argc, char **argv)
 	look_around(&cli);
 	if (argc == 2 && strcmp(argv[1], "--dump-commands") == 0) {
 		cli_dump_commands();
+		return CLI_OK;
+	}
+	if (argc == 2 && strcmp(argv[1], "-h") == 0) {
+		cli_help_level("");
 		return CLI_OK;
 	}
 	if (argc >= 2 && strcmp(argv[1], "--complete") == 0)

@@ -5,8 +5,24 @@
 #include "cli/interrupt.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
+#include <unistd.h>
+
+size_t run_terminal_width(void)
+{
+	const char *columns = getenv("COLUMNS");
+	struct winsize w;
+	uint64_t n;
+
+	if (!isatty(STDOUT_FILENO))
+		return 0;
+	if (columns != NULL && cli_parse_uint(columns, 10000, &n) && n > 0)
+		return (size_t)n;
+	return ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) == 0 ? w.ws_col : 80;
+}
 
 /* Until it fails or the user has seen enough (Ctrl-C). */
 static int watch(struct cli *cli, const struct command *c)

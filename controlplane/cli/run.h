@@ -6,5 +6,9 @@
 
 #include "cli/cli.h"
 
+#include <stddef.h>
+
+/* Columns of standard output, as $COLUMNS or the terminal has it; 0: it is no terminal. */
+size_t run_terminal_width(void);
 /* <cli> holds what came before: the socket, the shell. Standard output is flushed. */
 int run_words(struct cli *cli, int argc, char **argv);

@@ -112,8 +112,11 @@ static int run_line(struct shell *sh, const char *s)
 		return CLI_OK;
 	/* A command may have left its own handler behind, as capture does. */
 	interrupt_clear();
-	if (sh->is_interactive)
+	if (sh->is_interactive) {
 		interrupt_catch();
+		/* The window may have another size by now. */
+		sh->base.terminal = run_terminal_width();
+	}
 	rc = l.nb_parts > 1 ? run_filtered(sh, &l) : run_command(sh, l.word, l.nb, false);
 	clearerr(stdout);
 	return rc;
