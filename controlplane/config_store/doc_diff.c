@@ -37,9 +37,27 @@ static void add(struct diff *d, const char *op, json_t *from, json_t *to)
 	json_decref(c);
 }
 
+/* A list that is missing on one side: its members are new, or gone, each for itself. */
+static void compare_with_none(struct diff *d, json_t *list, bool is_new)
+{
+	json_t *none = json_array();
+
+	if (none == NULL)
+		d->is_oom = true;
+	else if (is_new)
+		compare(d, none, list);
+	else
+		compare(d, list, none);
+	json_decref(none);
+}
+
 static void compare_members(struct diff *d, json_t *a, json_t *b)
 {
-	if (a == NULL)
+	if (a == NULL && json_is_array(b) && doc_list_key(b) != NULL)
+		compare_with_none(d, b, true);
+	else if (b == NULL && json_is_array(a) && doc_list_key(a) != NULL)
+		compare_with_none(d, a, false);
+	else if (a == NULL)
 		add(d, "add", NULL, b);
 	else if (b == NULL)
 		add(d, "remove", a, NULL);

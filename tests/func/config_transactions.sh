@@ -118,7 +118,7 @@ step "a merge patch" gives 200 PATCH $C/candidate '{"gateway": {"vdom": "two"}}'
 step "it is in order" gives 200 POST $C/candidate/validate
 step "the difference" gives 200 GET $C/diff
 step "by structure" has '.count == 2 and ([.changes[].path] | sort) ==
-	["gateway.vdom", "policies"]'
+	["gateway.vdom", "policies[17]"]'
 refute "the file is not touched by a candidate" grep -q two "$FILE"
 
 # ---- on trial ----
@@ -135,6 +135,9 @@ step "the candidate is discarded" gives 200 DELETE $C/candidate
 step "it goes back by itself" wait_for 10 is_vdom root root
 step "and the history says so" wait_for 5 latest_is \
 	'.kind == "timed-out" and (.comment | test("version 2 was not confirmed"))'
+api /api/v1/audit >"$DIR/answer"
+step "and the audit log" has '[.entries[] | select(.what == "config timed-out") | .detail] |
+	any(test("back to version 1"))'
 step "it is too late to confirm" gives 404 POST $C/confirm
 
 # ---- confirmed ----

@@ -58,6 +58,8 @@ static void members_are_compared_with_their_like(void **)
 		"  p[1].x: 1 -> 2\n+ p[7]: {\"id\": 7}\n", "2 changes: p[1].x, + p[7]");
 	differs("{\"p\": [{\"name\": \"a b\"}]}", "{\"p\": []}", "- p[a b]: {\"name\": \"a b\"}\n",
 		"1 change: - p[a b]");
+	differs("{}", "{\"p\": [{\"id\": 1}, {\"id\": 2}]}",
+		"+ p[1]: {\"id\": 1}\n+ p[2]: {\"id\": 2}\n", "2 changes: + p[1], + p[2]");
 	differs("{\"r\": [{\"prefix\": \"::/0\", \"via\": \"a\"}]}",
 		"{\"r\": [{\"prefix\": \"::/0\", \"via\": \"b\"}]}",
 		"  r[::/0].via: \"a\" -> \"b\"\n", "1 change: r[::/0].via");
