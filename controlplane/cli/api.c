@@ -3,6 +3,7 @@
 #include "cli/api.h"
 
 #include "cli/http.h"
+#include "cli/remote.h"
 #include "cli/text.h"
 #include "cli/ws_client.h"
 
@@ -17,9 +18,12 @@
 /* What went wrong between us and the socket, and what to do about it. */
 static int tell_unreachable(const struct cli *cli, int rc)
 {
-	const char *path = cli->socket_path;
+	const char *path = remote_is_on() ? remote_url() : cli->socket_path;
 
 	switch (rc) {
+	case -ECONNABORTED:
+		cli_complain("%s", remote_error());
+		return CLI_UNREACHABLE;
 	case -ENOENT:
 		cli_complain("there is no socket %s\nIs tagwarden-controlplane running? Does its "
 			     "document's api.unix name another path (--socket)?",
@@ -60,7 +64,7 @@ static int tell_unreachable(const struct cli *cli, int rc)
 
 static int exit_of(int status)
 {
-	if (status == 403)
+	if (status == 401 || status == 403 || status == 429)
 		return CLI_FORBIDDEN;
 	return status == 404 ? CLI_NOT_FOUND : CLI_REFUSED;
 }
@@ -75,7 +79,7 @@ static int tell_refused(const struct http_answer *a)
 		cli_complain("%s", detail);
 	else
 		cli_complain("the server answered %d", a->status);
-	if (a->status == 403)
+	if (a->status == 403 && !remote_is_on())
 		cli_tell("Run as root, or join the group that the document's api.group names.");
 	json_decref(j);
 	return exit_of(a->status);

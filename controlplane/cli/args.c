@@ -8,6 +8,7 @@
 
 #include "cli/cli.h"
 #include "cli/grammar.h"
+#include "cli/remote.h"
 #include "cli/text.h"
 
 #include <ctype.h>
@@ -146,6 +147,8 @@ static int take_general(struct cli *cli, const struct cli_option *o)
 {
 	uint64_t n;
 
+	if (remote_take_option(o->name, o->name_len, o->value))
+		return CLI_OK;
 	if (strncmp(o->name, "json", o->name_len) == 0)
 		cli->is_json = true;
 	else if (strncmp(o->name, "help", o->name_len) == 0)

@@ -8,7 +8,9 @@
 
 #define NB(a) (sizeof(a) / sizeof((a)[0]))
 
-const char grammar_general_options[] = "socket=PATH timeout=SECONDS watch=SECONDS json help";
+const char grammar_general_options[] =
+	"socket=PATH timeout=SECONDS watch=SECONDS json help server=URL cacert=FILE "
+	"token-file=FILE cert=FILE key=FILE";
 
 /* What levels are for, where the words that follow do not say it. */
 static const struct {

@@ -49,6 +49,9 @@ static void print_general(void)
 	       "  --json           print the server's JSON\n"
 	       "  --socket PATH    the API's socket; else $TAGWARDEN_SOCKET, else\n"
 	       "                   " CLI_SOCKET_DEFAULT "\n"
+	       "  --server URL     instead: https://HOST:PORT, where the document has api.tls; "
+	       "with\n"
+	       "                   --cacert FILE and --token-file FILE, or --cert FILE --key FILE\n"
 	       "  --timeout SECONDS  how long to wait for an answer (10)\n"
 	       "  --watch SECONDS  show again and again\n"
 	       "  --help           this, for any command or its first words\n");

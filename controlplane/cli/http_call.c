@@ -4,6 +4,7 @@
 
 #include "cli/http.h"
 #include "cli/interrupt.h"
+#include "cli/remote.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -53,6 +54,8 @@ int http_dial(const char *path)
 	const size_t len = strlen(path);
 	int fd, rc;
 
+	if (remote_is_on())
+		return remote_dial();
 	if (len >= sizeof(un.sun_path))
 		return -ENAMETOOLONG;
 	memcpy(un.sun_path, path, len);
@@ -92,13 +95,13 @@ static int send_request(int fd, const struct http_call *c, uint64_t deadline_ms)
 
 	if (c->body != NULL)
 		n = asprintf(&head,
-			     "%s %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+			     "%s %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n%s"
 			     "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n",
-			     c->method, c->target, c->body_len);
+			     c->method, c->target, remote_authorization(), c->body_len);
 	else
 		n = asprintf(&head,
-			     "%s %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
-			     c->method, c->target);
+			     "%s %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n%s\r\n",
+			     c->method, c->target, remote_authorization());
 	if (n < 0)
 		return -ENOMEM;
 	rc = http_send(c, fd, head, (size_t)n, deadline_ms);

@@ -31,12 +31,20 @@ static void look_around(struct cli *cli)
 /* Does any of <argv> name a command? Options do not, nor do their values. */
 static bool has_words(int argc, char **argv)
 {
+	static const char *const option[] = {"--socket",     "--timeout", "--server", "--cacert",
+					     "--token-file", "--cert",    "--key"};
+
 	for (int i = 1; i < argc; i++) {
-		if (strcmp(argv[i], "--socket") == 0 || strcmp(argv[i], "--timeout") == 0)
-			i++;
-		else if (strncmp(argv[i], "--socket=", 9) != 0 &&
-			 strncmp(argv[i], "--timeout=", 10) != 0)
+		const size_t len = strcspn(argv[i], "=");
+		bool is_option = false;
+
+		for (size_t k = 0; k < sizeof(option) / sizeof(option[0]); k++)
+			is_option |=
+				strlen(option[k]) == len && strncmp(argv[i], option[k], len) == 0;
+		if (!is_option)
 			return true;
+		if (argv[i][len] == '\0')
+			i++;
 	}
 	return false;
 }

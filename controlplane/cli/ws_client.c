@@ -2,6 +2,7 @@
 
 #include "cli/ws_client.h"
 
+#include "cli/remote.h"
 #include "common/ws/ws.h"
 
 #include <errno.h>
@@ -42,8 +43,8 @@ static int send_upgrade(struct ws_client *ws, const struct http_call *c, uint64_
 	n = asprintf(&head,
 		     "GET %s HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
 		     "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-		     "Sec-WebSocket-Key: %s\r\n\r\n",
-		     c->target, ws->key);
+		     "Sec-WebSocket-Key: %s\r\n%s\r\n",
+		     c->target, ws->key, remote_authorization());
 	if (n < 0)
 		return -ENOMEM;
 	rc = http_send(c, ws->fd, head, (size_t)n, deadline_ms);

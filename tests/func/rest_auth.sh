@@ -79,5 +79,34 @@ sed -n 's/^/    /p' "$DIR/step.out"
 for secret in "$READ" "$OPERATE" "$ADMIN" "$OLD"; do
 	refute "no token is in a log" grep -rqF "$secret" "$DIR/controlplane.log" "$DIR/state"
 done
+
+# ends STATUS PATTERN ARGUMENT...: tagwardenctl on the port.
+ends()
+{
+	local status=$1 pattern=$2 got
+	shift 2
+	"$CTL" --server "https://localhost:$OTHER_PORT" "$@" >"$DIR/out" 2>&1
+	got=$?
+	[ $got -eq "$status" ] && grep -q -- "$pattern" "$DIR/out" && return
+	echo "exit $got; expected $status and $pattern"
+	cat "$DIR/out"
+	return 1
+}
+
+# The test has moved the port there.
+(umask 077 && printf '%s\n' "$READ" >"$DIR/token" && printf '%s\n' "$OLD" >"$DIR/old-token")
+trust=(--cacert "$DIR/ca.pem")
+alice=(--cert "$DIR/alice.pem" --key "$DIR/alice.key")
+step "tagwardenctl with a token" ends 0 "Data plane" "${trust[@]}" --token-file "$DIR/token" show status
+step "its role" ends 4 "does not allow" "${trust[@]}" --token-file "$DIR/token" reload
+step "with a certificate" ends 0 "in force" "${trust[@]}" "${alice[@]}" reload
+step "with nothing" ends 4 "Show a token" "${trust[@]}" show status
+step "with an old token" ends 4 "Show a token" "${trust[@]}" --token-file "$DIR/old-token" show status
+step "a server of another CA" ends 3 "not trusted" --cacert "$DIR/strange-ca.pem" show status
+step "a server of another name" ends 3 "not trusted" "${trust[@]}" \
+	--server "https://127.1:$OTHER_PORT" show status
+step "no URL" ends 3 "must be like" --server localhost show status
+step "nobody there" ends 3 "refused" "${trust[@]}" --server "https://localhost:$PORT" show status
+step "debug output" ends 0 "" "${trust[@]}" "${alice[@]}" diagnose debug info
 step "the audit log on the command line" "$CTL" --socket "$API" show audit --limit 1000
 grep -q "token:reader .*403" "$DIR/step.out" || fail "show audit does not tell of a refusal"
