@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-/* One REST call over mutual TLS, by libcurl; the connection is kept between calls. */
+/*
+ * REST calls over mutual TLS, by libcurl; connections are kept between calls. One call at a time,
+ * and perhaps one beside it that was started ahead.
+ */
 
 #include "common/log/log.h"
 #include "ems/ems_priv.h"
@@ -12,7 +15,6 @@
 
 LOG_TYPE("ems");
 
-#define URL_MAX 4096u
 #define HEAD_MAX 65536u
 
 static size_t on_body(char *ptr, size_t size, size_t nmemb, void *user)
@@ -74,13 +76,18 @@ static void set_blob(CURL *h, CURLoption opt, char *data, size_t len)
 	curl_easy_setopt(h, opt, &blob);
 }
 
-static int open_handle(struct ems_conn *c)
+static int open_handle(struct ems_conn *c, CURL **ret)
 {
-	CURL *h = curl_easy_init();
+	CURL *h;
 
+	if (*ret != NULL)
+		return 0;
+	if (c->multi == NULL)
+		c->multi = curl_multi_init();
+	h = c->multi == NULL ? NULL : curl_easy_init();
 	if (h == NULL)
 		return -ENOMEM;
-	c->curl = h;
+	*ret = h;
 	curl_easy_setopt(h, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(h, CURLOPT_PROTOCOLS_STR, "https");
 	curl_easy_setopt(h, CURLOPT_FOLLOWLOCATION, 0L);
@@ -234,54 +241,221 @@ static int check_http(struct ems_conn *c, enum state_obj obj, const struct ems_a
 	return a->http == 401 || a->http == 403 ? -EACCES : -EPROTO;
 }
 
-int ems_call(struct ems_conn *c, enum state_obj obj, const char *query, const char *json,
-	     struct ems_answer *ret)
+static bool make_url(const struct ems_conn *c, enum state_obj obj, const char *query,
+		     char ret[static EMS_URL_MAX])
 {
-	struct state_call_stats *st = &c->status.call[obj];
-	struct curl_slist *headers = NULL;
-	struct ems_answer a = {0};
-	char url[URL_MAX];
-	const int n = snprintf(url, sizeof(url), "https://%s:%u/%s%s%s", c->host, c->port,
+	const int n = snprintf(ret, EMS_URL_MAX, "https://%s:%u/%s%s%s", c->host, c->port,
 			       ems_objs[obj].entry, query[0] != '\0' ? "?" : "", query);
-	const uint64_t start = loop_now_us();
-	CURLcode cc;
-	int rc;
 
-	if (n < 0 || (size_t)n >= sizeof(url) || (c->curl == NULL && open_handle(c) < 0)) {
-		ems_call_failed(c, obj, "cannot make the call");
-		return -EINVAL;
+	return n > 0 && (size_t)n < EMS_URL_MAX;
+}
+
+static void aim(CURL *h, const char *url, struct ems_answer *a)
+{
+	curl_easy_setopt(h, CURLOPT_URL, url);
+	curl_easy_setopt(h, CURLOPT_WRITEDATA, a);
+	curl_easy_setopt(h, CURLOPT_HEADERDATA, a);
+	curl_easy_setopt(h, CURLOPT_HTTPHEADER, NULL);
+	curl_easy_setopt(h, CURLOPT_HTTPGET, 1L);
+}
+
+/* ---- transfers ---- */
+
+/* What has ended: the call ahead is marked. True: <h> has, with <ret>. */
+static bool take_ended(struct ems_conn *c, const CURL *h, CURLcode *ret)
+{
+	bool is_ended = false;
+	CURLMsg *m;
+	int left;
+
+	while ((m = curl_multi_info_read(c->multi, &left)) != NULL) {
+		if (m->msg != CURLMSG_DONE)
+			continue;
+		if (m->easy_handle == h) {
+			*ret = m->data.result;
+			is_ended = true;
+		}
+		if (m->easy_handle == c->ahead.curl) {
+			c->ahead.cc = m->data.result;
+			c->ahead.is_done = true;
+		}
 	}
-	curl_easy_setopt(c->curl, CURLOPT_URL, url);
-	curl_easy_setopt(c->curl, CURLOPT_WRITEDATA, &a);
-	curl_easy_setopt(c->curl, CURLOPT_HEADERDATA, &a);
+	return is_ended;
+}
+
+/* Let transfers go on until <h> has ended. */
+static CURLcode drive(struct ems_conn *c, const CURL *h)
+{
+	CURLcode cc = CURLE_OK;
+	int running;
+
+	for (;;) {
+		if (curl_multi_perform(c->multi, &running) != CURLM_OK)
+			return CURLE_FAILED_INIT;
+		if (take_ended(c, h, &cc))
+			return cc;
+		/* The one that waited: the other has the warm connection by now. */
+		if (c->ahead.is_open && !c->ahead.is_added) {
+			if (curl_multi_add_handle(c->multi, c->ahead.curl) != CURLM_OK)
+				(void)ems_call_ahead_cancel(c);
+			c->ahead.is_added = c->ahead.is_open;
+			continue;
+		}
+		if (curl_multi_poll(c->multi, NULL, 0, 1000, NULL) != CURLM_OK)
+			return CURLE_FAILED_INIT;
+	}
+}
+
+static CURLcode perform(struct ems_conn *c, CURL *h)
+{
+	CURLcode cc = CURLE_FAILED_INIT;
+
+	if (curl_multi_add_handle(c->multi, h) == CURLM_OK) {
+		cc = drive(c, h);
+		curl_multi_remove_handle(c->multi, h);
+	}
+	return cc;
+}
+
+/* What the last handshake left for whoever is to judge it. */
+static void forget_handshake(struct ems_conn *c)
+{
+	c->tls_why[0] = '\0';
+	c->tls_code = 0;
+	c->shown[0] = '\0';
+}
+
+int ems_call_ahead(struct ems_conn *c, enum state_obj obj, const char *query)
+{
+	struct ems_ahead *ah = &c->ahead;
+
+	if (ah->is_open)
+		return -EBUSY;
+	if (!make_url(c, obj, query, ah->url))
+		return -EINVAL;
+	if (open_handle(c, &ah->curl) < 0)
+		return -ENOMEM;
+	aim(ah->curl, ah->url, &ah->a);
+	ah->obj = obj;
+	forget_handshake(c);
+	ah->start_us = loop_now_us();
+	ah->is_open = true;
+	ah->is_added = ah->is_done = false;
+	c->status.call[obj].is_in_flight = true;
+	ems_trace_submit(c, obj, query, NULL);
+	return 0;
+}
+
+bool ems_call_ahead_cancel(struct ems_conn *c)
+{
+	struct ems_ahead *ah = &c->ahead;
+	const bool was_open = ah->is_open;
+
+	if (ah->is_added)
+		curl_multi_remove_handle(c->multi, ah->curl);
+	if (was_open) {
+		c->status.call[ah->obj].is_in_flight = false;
+		ems_trace_forget(c, ah->obj);
+		c->is_due[ah->obj] = true; /* what it was to bring has still to come */
+	}
+	ah->is_open = ah->is_added = false;
+	ems_answer_free(&ah->a);
+	return was_open;
+}
+
+/* Is <url> what was asked for ahead? Its end is waited for. */
+static bool take_ahead(struct ems_conn *c, const char *url, struct ems_answer *ret,
+		       CURLcode *ret_cc, uint64_t *ret_start_us)
+{
+	struct ems_ahead *ah = &c->ahead;
+
+	if (!ah->is_open || strcmp(ah->url, url) != 0)
+		return false;
+	ah->is_added = ah->is_added || curl_multi_add_handle(c->multi, ah->curl) == CURLM_OK;
+	if (!ah->is_added)
+		*ret_cc = CURLE_FAILED_INIT;
+	else
+		*ret_cc = ah->is_done ? ah->cc : drive(c, ah->curl);
+	if (ah->is_added)
+		curl_multi_remove_handle(c->multi, ah->curl);
+	*ret_start_us = ah->start_us;
+	*ret = ah->a;
+	curl_easy_getinfo(ah->curl, CURLINFO_RESPONSE_CODE, &ret->http);
+	ah->a = (struct ems_answer){0};
+	ah->is_open = ah->is_added = false;
+	return true;
+}
+
+void ems_call_hang_up(struct ems_conn *c)
+{
+	(void)ems_call_ahead_cancel(c);
+	if (c->curl != NULL)
+		curl_easy_cleanup(c->curl);
+	if (c->ahead.curl != NULL)
+		curl_easy_cleanup(c->ahead.curl);
+	if (c->multi != NULL)
+		curl_multi_cleanup(c->multi);
+	c->curl = c->ahead.curl = NULL;
+	c->multi = NULL;
+}
+
+/* GET or POST, to its end. */
+static CURLcode exchange(struct ems_conn *c, const char *url, const char *json,
+			 struct ems_answer *ret)
+{
+	struct curl_slist *headers = NULL;
+	CURLcode cc;
+
+	aim(c->curl, url, ret);
 	if (json != NULL) {
 		headers = curl_slist_append(NULL, "Content-Type: application/json");
 		curl_easy_setopt(c->curl, CURLOPT_POSTFIELDS, json);
 		curl_easy_setopt(c->curl, CURLOPT_HTTPHEADER, headers);
-	} else {
-		curl_easy_setopt(c->curl, CURLOPT_HTTPHEADER, NULL);
-		curl_easy_setopt(c->curl, CURLOPT_HTTPGET, 1L);
 	}
-	c->tls_why[0] = '\0';
-	c->tls_code = 0;
-	c->shown[0] = '\0';
+	cc = perform(c, c->curl);
+	curl_slist_free_all(headers);
+	curl_easy_getinfo(c->curl, CURLINFO_RESPONSE_CODE, &ret->http);
+	return cc;
+}
+
+int ems_call(struct ems_conn *c, enum state_obj obj, const char *query, const char *json,
+	     struct ems_answer *ret)
+{
+	struct state_call_stats *st = &c->status.call[obj];
+	uint64_t start_us = loop_now_us();
+	struct ems_answer a = {0};
+	char url[EMS_URL_MAX];
+	CURLcode cc;
+	int rc;
+
+	if (!make_url(c, obj, query, url) || open_handle(c, &c->curl) < 0) {
+		ems_call_failed(c, obj, "cannot make the call");
+		return -EINVAL;
+	}
+	/* With a call ahead, its handshake may have left them. */
+	if (!c->ahead.is_open)
+		forget_handshake(c);
 	st->is_in_flight = true;
-	ems_trace_submit(c, obj, query, json);
-	cc = curl_easy_perform(c->curl);
+	if (json != NULL || !take_ahead(c, url, &a, &cc, &start_us)) {
+		if (c->ahead.is_open && c->ahead.obj == obj)
+			(void)ems_call_ahead_cancel(c); /* another cursor than it asked with */
+		ems_trace_submit(c, obj, query, json);
+		cc = exchange(c, url, json, &a);
+	}
 	c->last_curl = (int)cc;
 	st->is_in_flight = false;
-	curl_slist_free_all(headers);
-	curl_easy_getinfo(c->curl, CURLINFO_RESPONSE_CODE, &a.http);
-	st->last_us = (uint32_t)(loop_now_us() - start);
+	st->last_us = (uint32_t)(loop_now_us() - start_us);
 	st->last_http = (int32_t)a.http;
 	st->bytes_in += a.len;
 	ems_trace_answer(c, obj, cc == CURLE_OK, &a);
 	rc = cc == CURLE_OK ? check_http(c, obj, &a) : failure_of(c, obj, cc, &a);
 	if (rc < 0) {
+		c->shown[0] = '\0';
 		ems_answer_free(&a);
 		return rc;
 	}
-	if (c->shown[0] != '\0')
+	/* With a call ahead, the other's handshake may have shown it: when both are through. */
+	if (c->shown[0] != '\0' && !c->ahead.is_open)
 		ems_pin_renew(c);
 	*ret = a;
 	return 0;

@@ -66,6 +66,26 @@ struct ems_fail {
 	char text[160];
 };
 
+/* ems_call.c: one REST call. */
+struct ems_answer {
+	uint8_t *body;
+	size_t len, cap, head_len;
+	bool is_too_large, is_head_too_large;
+	long http;
+};
+#define EMS_URL_MAX 4096u
+
+/* A call that goes on beside the others, see ems_call_ahead(). */
+struct ems_ahead {
+	CURL *curl;
+	bool is_open, is_added, is_done;
+	enum state_obj obj;
+	CURLcode cc;
+	uint64_t start_us;
+	struct ems_answer a;
+	char url[EMS_URL_MAX];
+};
+
 struct ems_conn {
 	struct cp *cp;
 	/* copies of the configuration: the document may be replaced under the thread */
@@ -109,7 +129,9 @@ struct ems_conn {
 	/* the thread's own */
 	enum ems_phase phase;
 	bool has_base; /* all that decisions need was pulled since the start */
+	CURLM *multi;
 	CURL *curl;
+	struct ems_ahead ahead;
 	struct lws_context *lws;
 	struct lws *wsi;
 	lws_sorted_usec_list_t tick;
@@ -150,14 +172,14 @@ struct ems_conn {
 	unsigned nb_missing;
 	bool has_no_avatars; /* EMS does not know the entry */
 	struct state_ems_status status;
-	unsigned traced;        /* ems_trace.c: 1 + the object of a call that is under way */
-	char serial_number[33]; /* who EMS has to be; "": not known yet */
-	char tls_why[STATE_ERR_STRLEN]; /* why the last handshake's certificate was refused */
-	const char *tls_reason;         /* the same without what it is about; static */
-	int tls_code;                   /* the same as the field counts errors */
-	char shown[192];                /* fingerprint that this call's handshake accepted */
-	int last_curl;                  /* result of the last call */
-	struct ems_fail fail;           /* why it was not good, in the field's words */
+	unsigned traced, trace_answered; /* ems_trace.c: bits of calls under way */
+	char serial_number[33];          /* who EMS has to be; "": not known yet */
+	char tls_why[STATE_ERR_STRLEN];  /* why the last handshake's certificate was refused */
+	const char *tls_reason;          /* the same without what it is about; static */
+	int tls_code;                    /* the same as the field counts errors */
+	char shown[192];                 /* fingerprint that this call's handshake accepted */
+	int last_curl;                   /* result of the last call */
+	struct ems_fail fail;            /* why it was not good, in the field's words */
 	bool is_failing[STATE_OBJ__COUNT];
 	bool is_refusal_told;
 	uint64_t notify_told_ms;
@@ -165,13 +187,6 @@ struct ems_conn {
 };
 
 /* ems_call.c: one REST call. */
-struct ems_answer {
-	uint8_t *body;
-	size_t len, cap, head_len;
-	bool is_too_large, is_head_too_large;
-	long http;
-};
-
 /*
  * GET (or POST <json>) <entry>?<query>. 0 with <ret> (free with ems_answer_free()); -ETIMEDOUT,
  * -ECONNREFUSED, -EACCES (certificate, HTTP 401), -ECANCELED (stopping), -EPROTO, -EFBIG. The
@@ -180,6 +195,15 @@ struct ems_answer {
 [[nodiscard]] int ems_call(struct ems_conn *c, enum state_obj obj, const char *query,
 			   const char *json, struct ems_answer *ret);
 void ems_answer_free(struct ems_answer *a);
+/*
+ * Start a GET that goes on while others are made; ems_call() of the same object and query waits
+ * for its end and takes its answer. One at a time; -EBUSY, -EINVAL, -ENOMEM.
+ */
+[[nodiscard]] int ems_call_ahead(struct ems_conn *c, enum state_obj obj, const char *query);
+/* Forget it, and make its object due again. True: there was one. */
+bool ems_call_ahead_cancel(struct ems_conn *c);
+/* Close all connections for calls. */
+void ems_call_hang_up(struct ems_conn *c);
 void ems_call_failed(struct ems_conn *c, enum state_obj obj, const char *what);
 /* The same, and the envelope is in order and says success. -ESTALE: EMS lost the cursor. */
 [[nodiscard]] int ems_call_reply(struct ems_conn *c, enum state_obj obj, const char *query,
@@ -242,6 +266,8 @@ bool ems_has_cap(const struct ems_conn *c, enum ems_cap cap);
 /* ems_pull.c: 1: there are more pages; 0: done; negative. */
 [[nodiscard]] int ems_pull(struct ems_conn *c, enum state_obj obj);
 [[nodiscard]] int ems_pull_devices(struct ems_conn *c, const struct device_uid *uid, unsigned nb);
+/* Ask for the next page of <obj> already; ems_pull() takes it. Only with a cursor. */
+[[nodiscard]] int ems_pull_ahead(struct ems_conn *c, enum state_obj obj);
 /* The next pull of <obj> is a full one. */
 void ems_pull_restart(struct ems_conn *c, enum state_obj obj);
 /* Are tags fetched from this EMS: does the document want it, and can EMS tell them? */

@@ -32,9 +32,7 @@ int ems_probe(struct ems_conn *c)
 	if (wanted == c->status.test.nb)
 		return 0;
 	/* The kept connection may be good where a new one is not. */
-	if (c->curl != NULL)
-		curl_easy_cleanup(c->curl);
-	c->curl = NULL;
+	ems_call_hang_up(c);
 	rc = ems_hello_identity(c);
 	if (rc == -ECANCELED)
 		return rc;

@@ -205,6 +205,18 @@ static int pull_page(struct ems_conn *c, enum state_obj obj)
 	return rc;
 }
 
+int ems_pull_ahead(struct ems_conn *c, enum state_obj obj)
+{
+	char query[EMS_QUERY_MAX];
+	int rc;
+
+	if (c->cursor[obj].updated_after[0] == '\0')
+		return -ENOENT;
+	rc = ems_query(c->gateway_sn, &c->cursor[obj], ems_objs[obj].offset_key,
+		       obj == STATE_OBJ_TAGS, query, sizeof(query));
+	return rc < 0 ? rc : ems_call_ahead(c, obj, query);
+}
+
 int ems_pull(struct ems_conn *c, enum state_obj obj)
 {
 	int rc;

@@ -180,6 +180,7 @@ static void conn_failed(struct ems_conn *c, int rc)
 	c->retry_at_ms = loop_now_ms() + ems_backoff_ms(c->nb_failures, random_u32());
 	c->nb_failures++;
 	c->phase = EMS_VERIFY;
+	(void)ems_call_ahead_cancel(c);
 	ems_status_post(c, true);
 }
 
@@ -207,6 +208,25 @@ static int pull_one(struct ems_conn *c, enum state_obj obj)
 	return obj == STATE_OBJ_GATEWAYS ? ems_gateways_send(c) : ems_pull(c, obj);
 }
 
+static bool is_ready(const struct ems_conn *c, enum state_obj obj)
+{
+	return c->is_due[obj] && !c->is_paging[obj] && loop_now_ms() >= c->obj_retry_at_ms[obj];
+}
+
+/*
+ * Tags wait for what decisions rest on, but EMS takes its time over them: they are asked for
+ * before the others, in the field's order, and taken after them.
+ */
+static void ask_ahead(struct ems_conn *c)
+{
+	if (c->phase != EMS_LIVE || c->ahead.is_open || !is_ready(c, STATE_OBJ_TAGS) ||
+	    (!is_ready(c, STATE_OBJ_UID_TAGS) && !is_ready(c, STATE_OBJ_SYSINFO)))
+		return;
+	/* What is notified from here on is not in the answer. */
+	if (ems_pull_ahead(c, STATE_OBJ_TAGS) == 0)
+		c->is_due[STATE_OBJ_TAGS] = false;
+}
+
 /* One page of one due object, in an order that lets decisions see the change first. */
 static int run_due(struct ems_conn *c)
 {
@@ -216,13 +236,16 @@ static int run_due(struct ems_conn *c)
 					       STATE_OBJ_CAPABILITIES, STATE_OBJ_SERIAL_NUMBER};
 	const uint64_t now = loop_now_ms();
 
+	ask_ahead(c);
 	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
 		const enum state_obj obj = order[i];
+		const bool is_ahead = c->ahead.is_open && c->ahead.obj == obj;
 
-		if ((!c->is_due[obj] && !c->is_paging[obj]) || now < c->obj_retry_at_ms[obj])
+		if ((!c->is_due[obj] && !c->is_paging[obj] && !is_ahead) ||
+		    now < c->obj_retry_at_ms[obj])
 			continue;
 		/* What is notified while pages come in is for the next pull. */
-		if (!c->is_paging[obj])
+		if (!c->is_paging[obj] && !is_ahead)
 			c->is_due[obj] = false;
 
 		const int rc = pull_one(c, obj);
@@ -458,8 +481,7 @@ void *ems_run(void *conn)
 		ems_ws_service(c);
 	}
 	ems_ws_close(c);
-	if (c->curl != NULL)
-		curl_easy_cleanup(c->curl);
+	ems_call_hang_up(c);
 	ems_arena_thread_fini();
 	ems_finished(c);
 	return NULL;

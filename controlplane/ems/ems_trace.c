@@ -70,7 +70,7 @@ void ems_trace_submit(struct ems_conn *c, enum state_obj obj, const char *query,
 	ems_trace_complete(c);
 	if (!is_on())
 		return;
-	c->traced = 1u + obj;
+	c->traced |= 1u << obj;
 	LINE("ec_ez_worker_base_prep_resolver:374", "Outgoing interface index %u for %u (%s).",
 	     OUTGOING_INTERFACE, c->id, c->name);
 	trace_request(json != NULL ? json : query);
@@ -102,8 +102,9 @@ static void trace_certificate(const struct ems_conn *c, bool is_good)
 void ems_trace_answer(struct ems_conn *c, enum state_obj obj, bool is_transferred,
 		      const struct ems_answer *a)
 {
-	if (!is_on())
+	if (!is_on() || (c->traced & 1u << obj) == 0)
 		return;
+	c->trace_answered |= 1u << obj;
 	if (!is_transferred) {
 		if (c->tls_why[0] != '\0')
 			LINE("__match_server_cert_key:505", "ret=0 (%s)", c->tls_why);
@@ -117,7 +118,7 @@ void ems_trace_answer(struct ems_conn *c, enum state_obj obj, bool is_transferre
 
 static void trace_end(struct ems_conn *c, enum state_obj obj, const char *error)
 {
-	c->traced = 0;
+	ems_trace_forget(c, obj);
 	LINE("_update_obj_stats:336", "Storing (%u, %s, %d)", c->obj_id[obj], c->name,
 	     error == NULL ? 0 : FAILED);
 	if (error == NULL)
@@ -136,7 +137,7 @@ void ems_trace_failed(struct ems_conn *c, enum state_obj obj, const char *what)
 	char clean[STATE_ERR_STRLEN];
 	size_t n = 0;
 
-	if (c->traced != 1u + obj)
+	if ((c->traced & 1u << obj) == 0)
 		return;
 	/* It may be EMS's own text, which must not go on in a line of its own. */
 	for (; what[n] != '\0' && n + 1 < sizeof(clean); n++)
@@ -147,8 +148,15 @@ void ems_trace_failed(struct ems_conn *c, enum state_obj obj, const char *what)
 
 void ems_trace_complete(struct ems_conn *c)
 {
-	if (c->traced != 0)
-		trace_end(c, (enum state_obj)(c->traced - 1), NULL);
+	for (unsigned i = 0; c->trace_answered != 0 && i < STATE_OBJ__COUNT; i++)
+		if ((c->trace_answered & 1u << i) != 0)
+			trace_end(c, (enum state_obj)i, NULL);
+}
+
+void ems_trace_forget(struct ems_conn *c, enum state_obj obj)
+{
+	c->traced &= ~(1u << obj);
+	c->trace_answered &= ~(1u << obj);
 }
 
 /* ---- content ---- */

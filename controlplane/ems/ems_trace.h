@@ -25,6 +25,8 @@ void ems_trace_answer(struct ems_conn *c, enum state_obj obj, bool is_transferre
 		      const struct ems_answer *a);
 void ems_trace_failed(struct ems_conn *c, enum state_obj obj, const char *what);
 void ems_trace_complete(struct ems_conn *c);
+/* Nobody will take the answer. */
+void ems_trace_forget(struct ems_conn *c, enum state_obj obj);
 
 /* A page's content, and the records of <b> that came with it: those from the given ones on. */
 void ems_trace_unzipped(const json_t *data, const json_t *content);
