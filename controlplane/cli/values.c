@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #define NB(a) (sizeof(a) / sizeof((a)[0]))
 #define TIMEOUT_S 1u
@@ -31,24 +32,13 @@ static const struct source {
 	{"INTERFACE", "/api/v1/interfaces", false, "interfaces", "name", "device"},
 };
 
-static void add_from(const struct cli *cli, const struct source *s, const char *prefix,
-		     struct candidates *ret)
+static void add_items(const json_t *list, const struct source *s, const char *prefix,
+		      struct candidates *ret)
 {
-	struct cli quiet = *cli;
-	struct api_target t;
-	json_t *j = NULL, *item;
+	json_t *item;
 	size_t i;
 
-	quiet.timeout_s = TIMEOUT_S;
-	quiet.is_json = false;
-	api_target_init(&t, s->target);
-	api_target_query(&t, "limit", "100");
-	if (s->takes_prefix && prefix[0] != '\0')
-		api_target_query(&t, "uid", prefix);
-	cli_be_quiet(true);
-	(void)api_get(&quiet, t.s, &j);
-	cli_be_quiet(false);
-	json_array_foreach(view_at(j, s->list), i, item)
+	json_array_foreach(list, i, item)
 	{
 		char text[VIEW_TEXT_MAX], help[VIEW_TEXT_MAX];
 
@@ -60,7 +50,49 @@ static void add_from(const struct cli *cli, const struct source *s, const char *
 		complete_add(ret, text, strlen(text), view_text(item, s->help, VIEW_PLAIN, help),
 			     false);
 	}
+}
+
+/* One page; returns where to go on, 0: nowhere. */
+static json_int_t add_page(const struct cli *cli, const struct source *s, const char *prefix,
+			   json_int_t cursor, struct candidates *ret)
+{
+	struct api_target t;
+	json_t *j = NULL;
+	json_int_t next;
+	char text[24];
+
+	(void)snprintf(text, sizeof(text), "%lld", (long long)cursor);
+	api_target_init(&t, s->target);
+	api_target_query(&t, "limit", "100");
+	api_target_query(&t, "cursor", cursor != 0 ? text : NULL);
+	if (s->takes_prefix && prefix[0] != '\0')
+		api_target_query(&t, "uid", prefix);
+	if (api_get(cli, t.s, &j) != CLI_OK)
+		return 0;
+	add_items(view_at(j, s->list), s, prefix, ret);
+	next = json_integer_value(view_at(j, "next_cursor"));
 	json_decref(j);
+	return next > cursor ? next : 0;
+}
+
+/*
+ * A large fleet is searched a piece at a time: until something is found, or a second is over.
+ */
+static void add_from(const struct cli *cli, const struct source *s, const char *prefix,
+		     struct candidates *ret)
+{
+	const time_t end = time(NULL) + (time_t)TIMEOUT_S;
+	const size_t before = ret->nb;
+	struct cli quiet = *cli;
+	json_int_t cursor = 0;
+
+	quiet.timeout_s = TIMEOUT_S;
+	quiet.is_json = false;
+	cli_be_quiet(true);
+	do {
+		cursor = add_page(&quiet, s, prefix, cursor, ret);
+	} while (cursor != 0 && s->takes_prefix && ret->nb == before && time(NULL) <= end);
+	cli_be_quiet(false);
 }
 
 /* A name may hold what a terminal obeys; nobody completes to that. */
