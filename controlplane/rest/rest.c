@@ -62,8 +62,10 @@ static void run_conns(struct rest *rest, const struct pollfd *p)
 		const uint64_t now_ms = loop_now_ms();
 		struct conn *c = rest->conns[i];
 		const bool is_due = p[DOORS + i].revents != 0 || now_ms >= conn_next_ms(c);
+		/* Waiting for nothing, it would be told of the end again and again. */
+		const bool is_gone = c->phase == PHASE_PARKED && p[DOORS + i].revents != 0;
 
-		if (is_due && !conn_run(rest, c, now_ms))
+		if (is_gone || (is_due && !conn_run(rest, c, now_ms)))
 			conn_free(c);
 		else
 			rest->conns[left++] = c;
