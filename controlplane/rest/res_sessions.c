@@ -123,9 +123,22 @@ static bool parse_id(const char *s, uint64_t *ret)
 	return true;
 }
 
+static bool has_session(const struct cp *cp, uint32_t worker, uint64_t id)
+{
+	const struct session_row *rows = shm_feedback_rows(&cp->shm, worker);
+	const uint64_t nb = rows != NULL ? cp->shm.feedback->nb_rows : 0;
+	struct session_row r;
+
+	for (uint64_t i = 0; i < nb; i++)
+		if (rows[i].id == id && read_row(&rows[i], &r) && r.id == id)
+			return true;
+	return false;
+}
+
 static void kill_session(const struct rest_req *req, struct rest_res *res)
 {
 	const struct feedback_hdr *fb = req->cp->shm.feedback;
+	uint32_t worker;
 	uint64_t id;
 
 	if (!parse_id(req->arg, &id)) {
@@ -137,7 +150,13 @@ static void kill_session(const struct rest_req *req, struct rest_res *res)
 		return;
 	}
 	/* Ids are dealt out in turns: the remainder is the worker. */
-	const int rc = cp_kill_session(req->cp, (uint32_t)(id % fb->nb_workers), id);
+	worker = (uint32_t)(id % fb->nb_workers);
+	if (!has_session(req->cp, worker, id)) {
+		rest_problem(res, 404, "No such session. See /api/v1/sessions.");
+		return;
+	}
+
+	const int rc = cp_kill_session(req->cp, worker, id);
 
 	if (rc == -EAGAIN)
 		rest_problem(res, 409,

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
-# timeout: 240
+# timeout: 400
 # Each way in which an EMS can misbehave, alone: while it lasts nothing crashes, the status says in
 # words what is wrong, and nothing wrong is taken over; after it ended the control plane knows what
 # EMS knows, without a restart.

@@ -74,6 +74,12 @@ stop linkem-server
 
 refute "an id that is none" ctl show connection 1.2
 refute "one of no connection" ctl show connection 0.4095.77
+no_such_session()
+{
+	ctl kill session 999999999
+	[ $? -eq 5 ] && grep -q 'No such session' "$DIR/step.out"
+}
+step "a session that is not there is not said to end" no_such_session
 refute "a state that is none" ctl show connections --state up
 step "TIME-WAIT or not, the list ends" ctl show connections --limit 0
 is_alive dataplane || fail "the data plane ended"
