@@ -2,22 +2,13 @@
 
 #include "common/base/ids.h"
 
+#include "common/base/hex.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <sys/socket.h>
-
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
 
 /* <len> hex digits, right-aligned in the zeroed <cap> bytes of <out>. */
 static int hex_parse(const char *s, size_t len, uint8_t *out, size_t cap)
@@ -25,7 +16,7 @@ static int hex_parse(const char *s, size_t len, uint8_t *out, size_t cap)
 	if (len > 2 * cap)
 		return -EINVAL;
 	for (size_t i = 0; i < len; i++) {
-		int v = hex_digit(s[len - 1 - i]);
+		int v = hex_value(s[len - 1 - i]);
 		if (v < 0)
 			return -EINVAL;
 		out[cap - 1 - i / 2] |= (uint8_t)(i % 2 == 0 ? v : v << 4);

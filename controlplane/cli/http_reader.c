@@ -11,6 +11,7 @@
  */
 
 #include "cli/http.h"
+#include "common/base/hex.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -163,14 +164,6 @@ static int on_field(struct http_reader *r)
 	if (strcasecmp(r->line, "content-type") == 0 && strlen(value) < sizeof(r->a.content_type))
 		(void)snprintf(r->a.content_type, sizeof(r->a.content_type), "%.63s", value);
 	return 0;
-}
-
-static int hex_value(char c)
-{
-	if (is_digit(c))
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
 static int on_chunk_len(struct http_reader *r)

@@ -2,6 +2,8 @@
 
 #include "config/config_format.h"
 
+#include "common/base/hex.h"
+
 #include <errno.h>
 #include <stdbool.h>
 #include <string.h>
@@ -101,15 +103,6 @@ int config_mode_parse(const char *s, mode_t *ret)
 		return -EINVAL;
 	*ret = mode;
 	return 0;
-}
-
-static int hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
 int config_hex_parse(const char *s, uint8_t *ret, size_t len)

@@ -2,6 +2,8 @@
 
 #include "ems/ems_answers.h"
 
+#include "common/base/hex.h"
+
 #include <openssl/sha.h>
 
 #include <assert.h>
@@ -56,27 +58,10 @@ void ems_rejected_free(struct ems_rejected *r)
 
 /* ---- pictures ---- */
 
-static int hex_value(uint8_t c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 bool ems_fingerprint_parse(struct slice text, struct ems_fingerprint *ret)
 {
-	if (text.len != 2 * EMS_FINGERPRINT_LEN)
-		return false;
-	for (size_t i = 0; i < EMS_FINGERPRINT_LEN; i++) {
-		const int high = hex_value(text.ptr[2 * i]), low = hex_value(text.ptr[2 * i + 1]);
-
-		if (high < 0 || low < 0)
-			return false;
-		ret->b[i] = (uint8_t)(high << 4 | low);
-	}
-	return true;
+	return text.len == 2 * EMS_FINGERPRINT_LEN &&
+	       hex_bytes((const char *)text.ptr, ret->b, EMS_FINGERPRINT_LEN);
 }
 
 bool ems_fingerprint_of(struct slice field, struct ems_fingerprint *ret)

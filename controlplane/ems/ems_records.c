@@ -2,6 +2,7 @@
 
 /* EMS's records as batches: sysinfo, uid_tags, tags. */
 
+#include "common/base/hex.h"
 #include "ems/ems_answers.h"
 #include "ems/ems_payload.h"
 #include "state/state.h"
@@ -257,19 +258,6 @@ int ems_uid_tags_to_batch(const json_t *content, struct state_batch *b, struct e
 	return state_batch_is_failed(b) ? -ENOMEM : 0;
 }
 
-static bool hex_digit(char c, unsigned *ret)
-{
-	if (c >= '0' && c <= '9')
-		*ret = (unsigned)(c - '0');
-	else if (c >= 'a' && c <= 'f')
-		*ret = (unsigned)(c - 'a' + 10);
-	else if (c >= 'A' && c <= 'F')
-		*ret = (unsigned)(c - 'A' + 10);
-	else
-		return false;
-	return true;
-}
-
 /* "00-0c-29-71-39-17", or with colons. */
 static bool parse_mac(struct slice s, struct state_mac *ret)
 {
@@ -277,12 +265,10 @@ static bool parse_mac(struct slice s, struct state_mac *ret)
 		return false;
 	for (unsigned i = 0; i < STATE_MAC_LEN; i++) {
 		const char *p = (const char *)s.ptr + 3 * i;
-		unsigned high, low;
 
-		if (!hex_digit(p[0], &high) || !hex_digit(p[1], &low) ||
+		if (!hex_bytes(p, &ret->b[i], 1) ||
 		    (i + 1 < STATE_MAC_LEN && p[2] != '-' && p[2] != ':'))
 			return false;
-		ret->b[i] = (uint8_t)(high << 4 | low);
 	}
 	return true;
 }

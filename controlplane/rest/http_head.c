@@ -4,6 +4,7 @@
 
 #include "rest/http_head.h"
 
+#include "common/base/hex.h"
 #include "common/base/macros.h"
 #include "common/base/slice.h"
 
@@ -61,15 +62,6 @@ static bool is_clean(const char *buf, size_t len)
 			return false;
 	}
 	return true;
-}
-
-static int hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
 /*

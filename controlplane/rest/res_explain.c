@@ -5,6 +5,7 @@
  * with the steps written down.
  */
 
+#include "common/base/hex.h"
 #include "logs/denials.h"
 #include "logs/logs.h"
 #include "rest/explain_json.h"
@@ -285,27 +286,9 @@ static void get_explain(const struct rest_req *req, struct rest_res *res)
 
 /* ---- a denial ---- */
 
-static int hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 static bool parse_id(const char *s, uint8_t ret[static 16])
 {
-	if (strlen(s) != 32)
-		return false;
-	for (size_t i = 0; i < 16; i++) {
-		const int hi = hex_value(s[2 * i]), lo = hex_value(s[2 * i + 1]);
-
-		if (hi < 0 || lo < 0)
-			return false;
-		ret[i] = (uint8_t)(hi << 4 | lo);
-	}
-	return true;
+	return strlen(s) == 32 && hex_bytes(s, ret, 16);
 }
 
 /* The same client at the same access proxy, now. */

@@ -2,6 +2,7 @@
 
 /* From method and path to a handler, and the small tools that handlers share. */
 
+#include "common/base/hex.h"
 #include "rest/audit.h"
 #include "rest/rest_priv.h"
 
@@ -280,15 +281,6 @@ bool rest_if_match(const struct rest_req *req, struct rest_res *res, const char 
 		return true;
 	rest_problem(res, 412, "It was changed since you read it.");
 	return false;
-}
-
-static int hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
 /* RFC 3986 2.1; '+' is a space as forms write it. NUL is refused. */
