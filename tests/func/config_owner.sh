@@ -10,7 +10,6 @@ need curl jq
 
 WHO=64001:64000
 API=$DIR/run/api.sock
-CTL=$BUILD/controlplane/cli/tagwardenctl
 export TAGWARDEN_SOCKET=$API
 
 start_as()
@@ -18,18 +17,6 @@ start_as()
 	spawn controlplane "$BUILD/controlplane/tagwarden-controlplane" --config "$DIR/tagwarden.json" \
 		--shm "$SHM" --state-dir "$DIR/state" --user "$WHO" --log-level info
 	wait_for 10 api /api/v1/status || fail "the control plane does not answer"
-}
-
-# ends STATUS PATTERN ARGUMENT...: of tagwardenctl.
-ends()
-{
-	local got
-	"$CTL" "${@:3}" >"$DIR/out" 2>&1
-	got=$?
-	[ $got -eq "$1" ] && grep -qE -- "$2" "$DIR/out" && return
-	echo "exit $got, not $1, or no $2 in:"
-	cat "$DIR/out"
-	return 1
 }
 
 start_ems

@@ -67,7 +67,6 @@ latest_is()
 	api "$C/history?limit=1" | jq -es ".[0].versions[0] | $1" >/dev/null
 }
 
-CTL=$BUILD/controlplane/cli/tagwardenctl
 export TAGWARDEN_SOCKET=$API
 
 # says PATTERN ARGUMENT...: tagwardenctl succeeds and a line of its output matches.
@@ -75,18 +74,6 @@ says()
 {
 	"$CTL" "${@:2}" >"$DIR/out" 2>&1 && grep -qE -- "$1" "$DIR/out" && return
 	echo "no $1 in:"
-	cat "$DIR/out"
-	return 1
-}
-
-# ends STATUS PATTERN ARGUMENT...: it ends so, and says so.
-ends()
-{
-	local got
-	"$CTL" "${@:3}" >"$DIR/out" 2>&1
-	got=$?
-	[ $got -eq "$1" ] && grep -qE -- "$2" "$DIR/out" && return
-	echo "exit $got, not $1, or no $2 in:"
 	cat "$DIR/out"
 	return 1
 }

@@ -7,6 +7,7 @@
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 EMSIM=$BUILD/tests/emsim/emsim
+CTL=$BUILD/controlplane/cli/tagwardenctl
 API=$DIR/api.sock
 EMS=$DIR/ems
 # Tests change these before write_config.
@@ -127,4 +128,16 @@ cp_state()
 is_equal_to_ems()
 {
 	diff <(ems_state) <(cp_state | sort) >"$DIR/diff.log"
+}
+
+# ends STATUS PATTERN ARGUMENT...: tagwardenctl ends so, and says so.
+ends()
+{
+	local got
+	"$CTL" "${@:3}" >"$DIR/out" 2>&1
+	got=$?
+	[ $got -eq "$1" ] && grep -qE -- "$2" "$DIR/out" && return
+	echo "exit $got, not $1, or no $2 in:"
+	cat "$DIR/out"
+	return 1
 }

@@ -5,7 +5,6 @@
 # making; answers and frames without end are cut short; and when it behaves again all is as it says.
 . "$(dirname "$0")/ems-lib.sh"
 need curl jq python3
-CTL=$BUILD/controlplane/cli/tagwardenctl
 NAUGHTY=14 # devices that `emsim hostile names` tells of, beside UIDs that are none
 
 start_ems

@@ -4,7 +4,6 @@
 # a restart and a kill of the control plane.
 . "$(dirname "$0")/ems-lib.sh"
 
-CTL=$BUILD/controlplane/cli/tagwardenctl
 
 # with_policies JSON: the document of ems-lib.sh with a service and these policies.
 with_policies()

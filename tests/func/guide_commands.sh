@@ -5,7 +5,6 @@
 . "$(dirname "$0")/ems-lib.sh"
 
 need python3 curl jq
-CTL=$BUILD/controlplane/cli/tagwardenctl
 export TAGWARDEN_SOCKET=$API HOME=$DIR/home
 unset XDG_STATE_HOME
 mkdir -p "$HOME"

@@ -6,7 +6,6 @@
 . "$(dirname "$0")/ems-lib.sh"
 
 need curl jq
-CTL=$BUILD/controlplane/cli/tagwardenctl
 export TAGWARDEN_SOCKET=$API HOME=$DIR/home
 unset XDG_STATE_HOME
 SN=FPXVULTM24000083

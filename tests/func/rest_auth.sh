@@ -59,7 +59,6 @@ hash_of()
 	printf %s "$1" | sha256sum | cut -d " " -f 1
 }
 
-CTL=$BUILD/controlplane/cli/tagwardenctl
 "$CTL" token new reader --role read --json >"$DIR/token.json" || fail "token new"
 READ=$(jq -r .token "$DIR/token.json")
 READER=$(jq -c .entry "$DIR/token.json")
