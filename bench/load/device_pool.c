@@ -97,6 +97,13 @@ static int read_cert(struct load_device *d, const char *path)
 	if (bio == NULL)
 		return -EACCES;
 	d->cert = PEM_read_bio_X509(bio, NULL, no_passphrase, NULL);
+	for (X509 *issuer; d->cert != NULL; (void)sk_X509_push(d->chain, issuer)) {
+		issuer = PEM_read_bio_X509(bio, NULL, no_passphrase, NULL);
+		if (issuer == NULL)
+			break;
+		if (d->chain == NULL)
+			d->chain = sk_X509_new_null();
+	}
 	BIO_free(bio);
 	return d->cert == NULL ? -EINVAL : 0;
 }
@@ -177,6 +184,7 @@ void load_pool_close(struct load_pool *pool)
 	for (uint32_t i = 0; i < pool->nb; i++) {
 		X509_free(pool->device[i].cert);
 		EVP_PKEY_free(pool->device[i].key);
+		sk_X509_pop_free(pool->device[i].chain, X509_free);
 	}
 	free(pool->device);
 	*pool = (struct load_pool){0};

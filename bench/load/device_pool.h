@@ -8,7 +8,7 @@
 
 #pragma once
 
-#include <openssl/types.h>
+#include <openssl/x509.h>
 
 #include <stddef.h>
 #include <stdint.h>
@@ -19,6 +19,7 @@ struct load_device {
 	char name[LOAD_DEVICE_NAME]; /* the file's, without .pem: with emsim, the device's UID */
 	X509 *cert;
 	EVP_PKEY *key;
+	STACK_OF(X509) * chain; /* what follows in the .pem; NULL: nothing does */
 };
 
 struct load_pool {

@@ -96,6 +96,27 @@ static void pairs_are_read_in_order_and_what_has_no_key_is_left_out(void **)
 	load_pool_close(&pool);
 }
 
+static void what_follows_the_certificate_is_its_chain(void **)
+{
+	struct load_pool pool;
+	char text[8192];
+	size_t len;
+	FILE *f;
+
+	write_pair("a.pem", "a.key");
+	write_pair("ca.pem", NULL);
+	f = fopen(path_to("ca.pem"), "r");
+	len = fread(text, 1, sizeof(text), f);
+	assert_int_equal(fclose(f), 0);
+	f = fopen(path_to("a.pem"), "a");
+	assert_int_equal(fwrite(text, 1, len, f), len);
+	assert_int_equal(fclose(f), 0);
+	assert_int_equal(load_pool_open(&pool, dir, why, sizeof(why)), 0);
+	assert_int_equal(pool.nb, 1);
+	assert_int_equal(sk_X509_num(pool.device[0].chain), 1);
+	load_pool_close(&pool);
+}
+
 static void no_folder_and_no_pair_say_so(void **)
 {
 	struct load_pool pool;
@@ -135,6 +156,7 @@ int main(void)
 #define TEST(t) cmocka_unit_test_setup_teardown(t, make_dir, remove_dir)
 	const struct CMUnitTest tests[] = {
 		TEST(pairs_are_read_in_order_and_what_has_no_key_is_left_out),
+		TEST(what_follows_the_certificate_is_its_chain),
 		TEST(no_folder_and_no_pair_say_so),
 		TEST(a_key_of_another_certificate_is_refused_by_name),
 		TEST(files_that_do_not_parse_are_refused_by_name),
