@@ -7,6 +7,8 @@
 
 #pragma once
 
+#include "base/inet_sum.h"
+
 #include <rte_byteorder.h>
 #include <rte_ip.h>
 #include <rte_mbuf.h>
@@ -25,8 +27,7 @@ static inline uint16_t cksum_chain(const struct rte_mbuf *m, uint32_t off, uint3
 			continue;
 		}
 		const uint32_t n = RTE_MIN(len, m->data_len - off);
-		const uint16_t part =
-			rte_raw_cksum(rte_pktmbuf_mtod_offset(m, const void *, off), n);
+		const uint16_t part = inet_sum(rte_pktmbuf_mtod_offset(m, const void *, off), n);
 
 		/* An odd number of bytes before it: the words are the other way round. */
 		sum += done % 2 == 0 ? part : rte_bswap16(part);

@@ -33,7 +33,7 @@ void io_cksum_finish(struct rte_mbuf *m, uint64_t can)
 			rte_pktmbuf_mtod_offset(m, struct rte_ipv4_hdr *, m->l2_len);
 
 		ip->hdr_checksum = 0;
-		ip->hdr_checksum = rte_ipv4_cksum(ip);
+		ip->hdr_checksum = (uint16_t)~inet_sum(ip, m->l3_len);
 	}
 	if (ask & RTE_MBUF_F_TX_TCP_CKSUM) {
 		struct rte_tcp_hdr *th = rte_pktmbuf_mtod_offset(m, struct rte_tcp_hdr *, l4_off);

@@ -2,6 +2,7 @@
 
 /* What of a received IPv4 packet is checked, in this order, before anyone else sees it. */
 
+#include "base/inet_sum.h"
 #include "ip/ip_priv.h"
 
 #include <rte_byteorder.h>
@@ -33,7 +34,7 @@ static bool is_checksum_right(const struct rte_mbuf *m, const struct ip_hdr *h, 
 	if (told == RTE_MBUF_F_RX_IP_CKSUM_GOOD || told == RTE_MBUF_F_RX_IP_CKSUM_NONE)
 		return true;
 	/* A port that says "bad" is not believed either: some say it of what they did not check. */
-	return rte_raw_cksum(h, ihl) == 0xffff;
+	return inet_sum(h, ihl) == 0xffff;
 }
 
 /*

@@ -2,6 +2,7 @@
 
 /* Headers, and the segments that belong to no connection. */
 
+#include "base/inet_sum.h"
 #include "tcp/tcp_priv.h"
 
 #include <rte_byteorder.h>
@@ -40,6 +41,12 @@ static void put_ip6(void *at, const struct tcp_tuple *t, uint32_t total, uint8_t
 	memcpy(ip->dst_addr, t->remote.b, sizeof(ip->dst_addr));
 }
 
+/* All of the segment is in one buffer: only a port that sums cuts packets. */
+static uint16_t tcp_sum(const struct rte_tcp_hdr *th, uint32_t len, uint16_t pseudo)
+{
+	return (uint16_t)~inet_fold((uint64_t)pseudo + inet_sum(th, len));
+}
+
 static void set_checksums4(const struct tcp_stack *st, struct rte_mbuf *m, struct rte_tcp_hdr *th)
 {
 	struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(m, struct rte_ipv4_hdr *);
@@ -49,8 +56,8 @@ static void set_checksums4(const struct tcp_stack *st, struct rte_mbuf *m, struc
 		th->cksum = rte_ipv4_phdr_cksum(ip, m->ol_flags);
 	} else {
 		m->ol_flags = 0;
-		ip->hdr_checksum = rte_ipv4_cksum(ip);
-		th->cksum = rte_ipv4_udptcp_cksum(ip, th);
+		ip->hdr_checksum = (uint16_t)~inet_sum20(ip);
+		th->cksum = tcp_sum(th, m->pkt_len - m->l3_len, rte_ipv4_phdr_cksum(ip, 0));
 	}
 }
 
@@ -63,7 +70,7 @@ static void set_checksums6(const struct tcp_stack *st, struct rte_mbuf *m, struc
 		th->cksum = rte_ipv6_phdr_cksum(ip, m->ol_flags);
 	} else {
 		m->ol_flags = 0;
-		th->cksum = rte_ipv6_udptcp_cksum(ip, th);
+		th->cksum = tcp_sum(th, m->pkt_len - m->l3_len, rte_ipv6_phdr_cksum(ip, 0));
 	}
 }
 
