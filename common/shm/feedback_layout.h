@@ -19,6 +19,7 @@
 #include "common/snap/snap_layout.h"
 #include "common/stats/histogram.h"
 #include "common/stats/outcome.h"
+#include "common/stats/peaks.h"
 
 #include <assert.h>
 #include <stdalign.h>
@@ -26,7 +27,7 @@
 #include <stdint.h>
 
 #define FEEDBACK_MAGIC 0x4b424446u
-#define FEEDBACK_ABI 4u
+#define FEEDBACK_ABI 5u
 #define FEEDBACK_MAX_COUNTERS 256u
 #define FEEDBACK_MAX_PORTS 8u
 
@@ -82,6 +83,8 @@ struct feedback_worker {
 	/* microseconds from an EMS notification's arrival to the cut, and request latency */
 	struct histogram cut_us;
 	struct histogram request_us;
+	/* microseconds that one pass of the loop took, sleep aside */
+	struct peaks pass_us;
 	/* records: [head - nb_records, head) were written; release store after the record */
 	alignas(64) _Atomic(uint64_t) head;
 	/* what it was asked of its connections */

@@ -21,6 +21,7 @@ static const struct view_column worker_columns[] = {
 	{"TIME-WAIT", "time_wait", VIEW_PLAIN, TABLE_RIGHT},
 	{"UPSTREAM IDLE", "upstream_idle", VIEW_PLAIN, TABLE_RIGHT},
 	{"MBUFS FREE", "mbufs_free", VIEW_PLAIN, TABLE_RIGHT},
+	{"LONGEST PASS", "longest_pass_us", VIEW_US, TABLE_RIGHT},
 	{"LOAD", NULL, VIEW_PLAIN, TABLE_RIGHT},
 };
 

@@ -10,6 +10,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 static void get_index(const struct rest_req *req, struct rest_res *res);
 static void get_status(const struct rest_req *req, struct rest_res *res);
@@ -18,7 +19,8 @@ static void get_metrics(const struct rest_req *req, struct rest_res *res);
 
 const struct rest_route rest_status_routes[] = {
 	{REST_GET, "/api/v1", get_index, "this list"},
-	{REST_GET, "/api/v1/status", get_status, "processes, snapshot, workers"},
+	{REST_GET, "/api/v1/status", get_status,
+	 "processes, snapshot, workers; ?seconds= for longest_pass_us"},
 	{REST_GET, "/api/v1/interfaces", get_interfaces, "ports with driver, MAC and offloads"},
 	{REST_GET, "/metrics", get_metrics, "all counters in the Prometheus text format"},
 	{0},
@@ -42,7 +44,19 @@ static void get_index(const struct rest_req *req, struct rest_res *res)
 	res->json = json_pack("{s:o}", "routes", list);
 }
 
-static json_t *workers(const struct publish_status *ps, const struct shm *shm)
+/* Of this second and the <seconds> before it. */
+static json_t *longest_pass(const struct feedback_worker *fw, uint32_t seconds)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+
+	const uint64_t now_us = (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+
+	return json_integer(peaks_max(&fw->pass_us, now_us, seconds));
+}
+
+static json_t *workers(const struct publish_status *ps, const struct shm *shm, uint32_t seconds)
 {
 	json_t *list = json_array();
 
@@ -70,6 +84,7 @@ static json_t *workers(const struct publish_status *ps, const struct shm *shm)
 			json_object_set_new(
 				j, "idle_cycles",
 				json_integer((json_int_t)atomic_load(&fw->idle_cycles)));
+			json_object_set_new(j, "longest_pass_us", longest_pass(fw, seconds));
 			json_object_set_new(j, "mbufs_free",
 					    json_integer((json_int_t)atomic_load(&fw->mbufs_free)));
 		}
@@ -117,7 +132,7 @@ static void get_status(const struct rest_req *req, struct rest_res *res)
 	state_counts(cp->state, &sc);
 	dp = json_pack("{s:b,s:i,s:b,s:o}", "alive", ps.is_dp_alive, "pid", (int)ps.dp_pid,
 		       "restart_needed", ps.is_dp_restart_needed, "workers",
-		       workers(&ps, &cp->shm));
+		       workers(&ps, &cp->shm, (uint32_t)rest_query_uint(req, "seconds", 60, 60)));
 	if (cp->shm.feedback != NULL) {
 		json_object_set_new(dp, "hugepages", json_boolean(cp->shm.feedback->hugepages));
 		json_object_set_new(dp, "started", rest_time_ms(cp->shm.feedback->started_ms));

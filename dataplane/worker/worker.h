@@ -35,6 +35,7 @@ struct worker_idle {
 	uint64_t since_us;    /* when the first of them was */
 	uint64_t busy_cycles, idle_cycles, loops;
 	uint64_t last_tsc;
+	uint64_t longest_cycles; /* of one pass, since the gauges were published */
 };
 
 /* An inquiry under way, see worker_show.c. */

@@ -77,6 +77,8 @@ void worker_rest(struct worker *w, uint32_t nb, uint64_t now_us)
 
 	idle->loops++;
 	idle->last_tsc = tsc;
+	if (spent > idle->longest_cycles)
+		idle->longest_cycles = spent;
 	if (nb > 0) {
 		idle->busy_cycles += spent;
 		idle->empty_loops = 0;
@@ -94,6 +96,14 @@ static void set(_Atomic(uint64_t) *gauge, uint64_t value)
 	atomic_store_explicit(gauge, value, memory_order_relaxed);
 }
 
+static void publish_longest_pass(struct worker *w, uint64_t now_us)
+{
+	const uint64_t us = w->idle.longest_cycles * 1000000 / rte_get_tsc_hz();
+
+	peaks_add(&w->feedback->pass_us, now_us, (uint32_t)RTE_MIN(us, UINT32_MAX));
+	w->idle.longest_cycles = 0;
+}
+
 void worker_gauges(struct worker *w, uint64_t now_us)
 {
 	struct feedback_worker *fw = w->feedback;
@@ -101,6 +111,7 @@ void worker_gauges(struct worker *w, uint64_t now_us)
 	if (now_us < w->gauges_us)
 		return;
 	w->gauges_us = now_us + GAUGES_US;
+	publish_longest_pass(w, now_us);
 	set(&fw->tcp_conns, tcp_stack_nb_conns(w->tcp));
 	set(&fw->time_wait, tcp_stack_nb_time_wait(w->tcp));
 	set(&fw->half_open, tcp_stack_nb_half_open(w->tcp));
