@@ -37,6 +37,7 @@ static const struct step {
 	void (*fini)(void);
 } steps[] = {
 	{"pin", privilege_pin, NULL},
+	{"crypto", dataplane_init_crypto, NULL},
 	{"user", dataplane_choose_user, NULL},
 	{"attach", dataplane_attach, dataplane_detach},
 	{"snapshot", dataplane_read_snapshot, NULL},

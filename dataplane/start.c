@@ -7,6 +7,7 @@
 #include "common/log/log.h"
 #include "common/shm/rcu.h"
 #include "eal/eal_start.h"
+#include "tls/tls_process.h"
 
 #include <rte_eal.h>
 #include <rte_ethdev.h>
@@ -44,6 +45,16 @@ void dataplane_sleep_ms(unsigned ms)
 	const struct timespec ts = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000};
 
 	(void)nanosleep(&ts, NULL);
+}
+
+int dataplane_init_crypto(void)
+{
+	const char *why;
+
+	tls_process_init(&why);
+	if (why != NULL)
+		LOG(WARN, "TLS handshakes are slower than they could be why=\"%s\"", why);
+	return 0;
 }
 
 /* One try: 0 attached and something is published, -EAGAIN not yet. */

@@ -50,6 +50,9 @@ void dataplane_sleep_ms(unsigned ms);
  * Each returns 0, or -errno having logged why. What is in one row is made by the first and unmade
  * by the second.
  */
+
+/* OpenSSL, before anybody uses it. */
+[[nodiscard]] int dataplane_init_crypto(void);
 /* Who to become later; refuses to stay root unless the command line insists. */
 [[nodiscard]] int dataplane_choose_user(void);
 [[nodiscard]] int dataplane_attach(void);

@@ -24,9 +24,9 @@ static EVP_PKEY *make_key(enum test_key kind)
 {
 	switch (kind) {
 	case TEST_KEY_P256:
-		return EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256");
+		return EVP_PKEY_Q_keygen(NULL, NULL, "EC", "prime256v1");
 	case TEST_KEY_P384:
-		return EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-384");
+		return EVP_PKEY_Q_keygen(NULL, NULL, "EC", "secp384r1");
 	case TEST_KEY_RSA1024:
 		return EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)1024);
 	case TEST_KEY_RSA2048:

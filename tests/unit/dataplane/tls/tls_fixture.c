@@ -2,12 +2,15 @@
 
 #include "tls_fixture.h"
 
+#include "tls/tls_process.h"
+
 #include <openssl/err.h>
 
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -51,9 +54,24 @@ static struct test_cert *server_cert(const char *cn)
 	return test_cert_new(&spec);
 }
 
+/* As the data plane starts, or with OpenSSL as it is. */
+static void process_init(void)
+{
+	static bool is_done;
+	const char *why = NULL;
+
+	if (!is_done && getenv("TLS_STOCK") == NULL)
+		tls_process_init(&why);
+	is_done = true;
+	if (why != NULL)
+		fail_msg("%s", why);
+}
+
 void pki_init(struct pki *p)
 {
 	const struct test_cert_spec ca = pki_ca_spec();
+
+	process_init();
 
 	p->ca = test_cert_new(&ca);
 	const struct test_cert_spec device = pki_device_spec(p->ca);
