@@ -151,7 +151,8 @@ struct load_gauges {
 };
 
 enum load_phase {
-	LOAD_P_RAMP, /* connections are opened, idle ones first */
+	LOAD_P_ANSWER, /* waiting until the target answers at all */
+	LOAD_P_RAMP,   /* connections are opened, idle ones first */
 	LOAD_P_WARM_UP,
 	LOAD_P_WINDOW,
 	LOAD_P_HOLD, /* nothing is sent any more, connections stay */
