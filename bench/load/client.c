@@ -222,7 +222,7 @@ uint32_t client_run(struct client *cl)
 	uint32_t n = 0;
 
 	sweep(cl);
-	if (cl->w->phase >= LOAD_P_HOLD)
+	if (cl->w->phase == LOAD_P_ANSWER || cl->w->phase >= LOAD_P_HOLD)
 		return 0;
 	n += open_fresh(cl);
 	n += open_late(cl);

@@ -7,8 +7,8 @@
 
 #include <rte_cycles.h>
 #include <rte_mbuf.h>
+#include <rte_pause.h>
 
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
@@ -20,7 +20,8 @@
 /* After so long with what TCP has ready, what came of it is sent and more is received. */
 #define TURN_US 50u
 #define GAUGES_US 100000u
-#define EMPTY_LOOPS 2000u
+#define EMPTY_LOOPS 100u
+#define PAUSES 8u
 
 static uint64_t monotonic_us(void)
 {
@@ -368,8 +369,9 @@ static void account(struct load_worker *w, uint32_t nb)
 		load_add(&w->stats->busy_cycles, spent);
 		w->empty_loops = 0;
 	} else if (++w->empty_loops > EMPTY_LOOPS) {
-		/* Whoever else is on this core: nothing is lost meanwhile. */
-		(void)sched_yield();
+		/* The core's other thread may be the one that is measured. */
+		for (unsigned i = 0; i < PAUSES; i++)
+			rte_pause();
 	}
 }
 
