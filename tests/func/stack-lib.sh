@@ -29,6 +29,9 @@ LAN_MTU=${LAN_MTU:-1500}
 WAN_VLAN=${WAN_VLAN:-0}
 OFFLOADS=${OFFLOADS:-auto}
 HUGEPAGES=${HUGEPAGES:-off}
+IDLE=${IDLE:-adaptive}
+MAX_CONNECTIONS=${MAX_CONNECTIONS:-4096}
+MEMORY_MIB=${MEMORY_MIB:-512}
 GATEWAYS=${GATEWAYS:-'[{"id": 1, "url_map": "/", "service": "http", "ldb_method": "round-robin",
   "real_servers": [{"id": 1, "address": "198.51.100.20", "port": 8080}]}]'}
 VHOSTS=${VHOSTS:-'[]'}
@@ -68,8 +71,8 @@ write_config()
 {
 	cat >"$DIR/tagwarden.json" <<END
 {
-  "dataplane": {"workers": $WORKERS, "idle": "adaptive", "hugepages": "$HUGEPAGES",
-                "max_connections": 4096, "memory_mib": 512, "offloads": "$OFFLOADS"},
+  "dataplane": {"workers": $WORKERS, "idle": "$IDLE", "hugepages": "$HUGEPAGES",
+                "max_connections": $MAX_CONNECTIONS, "memory_mib": $MEMORY_MIB, "offloads": "$OFFLOADS"},
   "interfaces": [
     {"name": "wan", "device": "$WAN_DEVICE", "addresses": ["192.0.2.10/24"$WAN_MORE],
      "vlan": $WAN_VLAN, "mtu": $WAN_MTU, "role": "wan"},
