@@ -475,8 +475,8 @@ int main(int argc, char **argv)
 		return 2;
 	eal_test_init_mem("256");
 	rig.now_us = 1000000;
-	rig.pool = rte_pktmbuf_pool_create("bulk", 16383, 256, 0,
-					   (uint16_t)(mtu > 1500 ? mtu + 512 : 2048 + 128), 0);
+	rig.pool = rte_pktmbuf_pool_create_by_ops(
+		"bulk", 16383, 256, 0, (uint16_t)(mtu > 1500 ? mtu + 512 : 2048 + 128), 0, "stack");
 	if (rig.pool == NULL)
 		fail("no memory");
 	rig.client = stack_new(&rig, (uint16_t)mtu, is_offload);
