@@ -84,14 +84,27 @@ int ip_addr_parse(const char *s, size_t len, struct ip_addr *ret)
 	return 0;
 }
 
+/* Once per request that is forwarded: inet_ntop() goes by way of sprintf(). */
+static void ip4_emit(const uint8_t b[static 4], char *out)
+{
+	for (unsigned i = 0; i < 4; i++) {
+		if (b[i] >= 100)
+			*out++ = (char)('0' + b[i] / 100);
+		if (b[i] >= 10)
+			*out++ = (char)('0' + b[i] / 10 % 10);
+		*out++ = (char)('0' + b[i] % 10);
+		*out++ = i < 3 ? '.' : '\0';
+	}
+}
+
 void ip_addr_emit(const struct ip_addr *a, char ret[static IP_ADDR_STRLEN])
 {
-	uint32_t v4 = ip_addr_to_v4(a);
-	const char *s = ip_addr_is_v4(a) ? inet_ntop(AF_INET, &v4, ret, IP_ADDR_STRLEN)
-					 : inet_ntop(AF_INET6, a->b, ret, IP_ADDR_STRLEN);
-
+	if (ip_addr_is_v4(a)) {
+		ip4_emit(a->b + 12, ret);
+		return;
+	}
 	/* It fails for lack of room only, and IP_ADDR_STRLEN is INET6_ADDRSTRLEN. */
-	if (s == NULL)
+	if (inet_ntop(AF_INET6, a->b, ret, IP_ADDR_STRLEN) == NULL)
 		ret[0] = '\0';
 }
 

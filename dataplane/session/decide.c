@@ -25,6 +25,12 @@ void decide_unindex(struct session *s)
 	s->has_device = false;
 }
 
+/* pairs with the control plane's store when it hears from that EMS */
+static uint64_t contact_ms(const struct session_worker *sw, uint32_t ems)
+{
+	return atomic_load_explicit(&sw->p.shm->rdv->ems_contact_ms[ems], memory_order_relaxed);
+}
+
 void decide_now(struct session *s, struct policy_verdict *ret)
 {
 	struct session_worker *sw = s->sw;
@@ -33,14 +39,49 @@ void decide_now(struct session *s, struct policy_verdict *ret)
 	struct policy_now now = {.now_ms = sw->now_us / 1000};
 
 	for (uint32_t i = 0; i < SNAP_MAX_EMS; i++)
-		/* pairs with the control plane's store when it hears from that EMS */
-		now.ems_contact_ms[i] = atomic_load_explicit(&sw->p.shm->rdv->ems_contact_ms[i],
-							     memory_order_relaxed);
+		now.ems_contact_ms[i] = contact_ms(sw, i);
 	s->facts.proxy = s->listener->service->proxy;
 	s->facts.interface = ap[s->facts.proxy].interface;
 	policy_decide(v, &s->facts, &now, ret, NULL);
 	s->decided_generation = v->root->generation;
 	s->config_generation = v->root->config_generation;
+	s->decided_contact_ms = s->facts.ems < SNAP_MAX_EMS ? now.ems_contact_ms[s->facts.ems] : 0;
+	s->is_decided_existing = s->facts.is_existing;
+}
+
+/*
+ * A decision is a function of snapshot, facts, contact with the device's EMS and time. If all are
+ * as they were when this session was let in, and the time is not yet one at which that may change,
+ * so is the verdict; no need to walk the policies for each request of a connection.
+ */
+static bool is_still_decided(const struct session *s)
+{
+	const struct session_worker *sw = s->sw;
+	const struct snap_view *v = &sw->view;
+	struct policy_now now = {.now_ms = sw->now_us / 1000};
+
+	if (!s->verdict.is_accept || s->decided_generation != v->root->generation ||
+	    s->config_generation != v->root->config_generation ||
+	    s->facts.is_existing != s->is_decided_existing ||
+	    now.now_ms >= s->verdict.valid_until_ms)
+		return false;
+	/* Without a device nothing says which EMS it would have to be. */
+	if (!s->has_device || s->facts.ems >= SNAP_MAX_EMS)
+		return false;
+	now.ems_contact_ms[s->facts.ems] = contact_ms(sw, s->facts.ems);
+	return now.ems_contact_ms[s->facts.ems] == s->decided_contact_ms &&
+	       policy_is_fresh(v, s->facts.ems, &now, 0) == s->verdict.is_ems_online;
+}
+
+void decide_request(struct session *s)
+{
+	s->facts.is_existing = s->is_accepted;
+	if (is_still_decided(s))
+		return;
+	decide_now(s, &s->verdict);
+	s->verdict.device = NULL; /* lives no longer than this loop iteration */
+	if (s->verdict.is_accept)
+		decide_arm_recheck(s);
 }
 
 /* Posture that goes stale changes a verdict without any event: come back at that time. */

@@ -405,9 +405,7 @@ void request_begin(struct session *s)
 		return;
 	}
 	(void)take_gateway(s, &route);
-	s->facts.is_existing = s->is_accepted;
-	decide_now(s, &s->verdict);
-	s->verdict.device = NULL; /* lives no longer than this loop iteration */
+	decide_request(s);
 	if (s->verdict.is_pending) {
 		wait_for_pull(s);
 	} else if (is_about_client(&s->verdict)) {
@@ -418,7 +416,6 @@ void request_begin(struct session *s)
 		deny(s);
 	} else {
 		s->is_accepted = true;
-		decide_arm_recheck(s);
 		open_back(s, route.path);
 	}
 }

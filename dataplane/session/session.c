@@ -113,7 +113,10 @@ void session_buf_put(struct session_worker *sw, struct buf **b)
 
 void session_arm(struct session *s, uint64_t after_us)
 {
-	wheel_arm(&s->sw->wheel, &s->deadline, s->sw->now_us + after_us);
+	s->deadline_us = s->sw->now_us + after_us;
+	if (!wheel_timer_is_armed(&s->deadline) ||
+	    wheel_timer_deadline_us(&s->deadline) > s->deadline_us)
+		wheel_arm(&s->sw->wheel, &s->deadline, s->deadline_us);
 }
 
 void session_again(struct session *s)
@@ -270,9 +273,10 @@ static void on_ready(struct session_worker *sw, struct tcp_conn *c, uint32_t eve
 	if (leg->kind == LEG_BACK) {
 		struct upstream_conn *back = container_of(leg, struct upstream_conn, leg);
 
-		if (back->user == NULL)
+		/* Its bytes may have been read, and it was given back, since the event. */
+		if (back->user == NULL && !upstream_conn_is_quiet(back))
 			upstream_on_idle_event(sw->upstream, back, sw->now_us);
-		else
+		else if (back->user != NULL)
 			session_step(back->user);
 		return;
 	}
@@ -311,6 +315,10 @@ static void on_deadline(struct session *s)
 {
 	struct session_worker *sw = s->sw;
 
+	if (sw->now_us < s->deadline_us) { /* put off since */
+		wheel_arm(&sw->wheel, &s->deadline, s->deadline_us);
+		return;
+	}
 	switch ((enum session_state)s->state) {
 	case SESSION_HANDSHAKE:
 		session_count(sw, OUTCOME_TLS_TIMEOUT);
@@ -421,6 +429,8 @@ static void set_time(struct session_worker *sw)
 	sw->next_time_us = sw->now_us + 500000;
 	clock_gettime(CLOCK_REALTIME, &now);
 	tls_worker_set_time(sw->tls, now.tv_sec);
+	sw->wall_offset_us =
+		(uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000 - sw->now_us;
 }
 
 void session_worker_run(struct session_worker *sw, uint64_t now_us)

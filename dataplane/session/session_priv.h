@@ -174,9 +174,16 @@ struct session {
 	struct policy_facts facts;
 	struct policy_verdict verdict; /* of the latest decision; <device> is not kept */
 	uint64_t decided_generation;
-	uint64_t config_generation; /* that verdict's indices belong to */
+	uint64_t config_generation;  /* that verdict's indices belong to */
+	uint64_t decided_contact_ms; /* of the device's EMS, as it was then */
+	bool is_decided_existing;    /* facts.is_existing as it was then */
 	struct exchange x;
+	/*
+	 * The timer is not moved when the deadline is put off, as it is several times a request: it
+	 * fires at the latest then, and is armed again for what is left.
+	 */
 	struct wheel_timer deadline;
+	uint64_t deadline_us;
 	struct wheel_timer recheck;
 	LIST_ENTRY(session) link;     /* all live ones, or the free list */
 	LIST_ENTRY(session) uid_link; /* bucket of the UID index */
@@ -217,6 +224,7 @@ struct session_worker {
 	uint32_t sweep_at;
 	uint64_t decide_generation, config_generation, generation; /* of <view> */
 	uint64_t next_time_us;
+	uint64_t wall_offset_us; /* what the wall clock is ahead of now_us, as of the last look */
 
 	/* scratch of one call; nothing lives here from one session to the next */
 	struct h1_head head;
@@ -301,6 +309,8 @@ void tunnel_run(struct session *s);
 
 /* decide.c */
 void decide_now(struct session *s, struct policy_verdict *ret);
+/* The verdict on a request, into s->verdict: decided anew unless nothing of it can have changed. */
+void decide_request(struct session *s);
 void decide_index(struct session *s);
 void decide_unindex(struct session *s);
 /* Decide a live session again; cut it when it no longer passes. */

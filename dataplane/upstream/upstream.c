@@ -265,7 +265,7 @@ static void end_conn(struct upstream *u, struct upstream_conn *c, bool is_clean,
 }
 
 /* A server that has sent bytes nobody asked for is out of step: its next answer would be wrong. */
-static bool is_quiet(struct upstream_conn *c)
+bool upstream_conn_is_quiet(struct upstream_conn *c)
 {
 	struct stream *st = tcp_conn_stream(c->tcp);
 
@@ -278,7 +278,8 @@ void upstream_release(struct upstream *u, struct upstream_conn *c, bool is_reusa
 {
 	struct upstream_server *s = c->server;
 
-	if (!is_reusable || s->is_retired || s->nb_idle >= UPSTREAM_IDLE_MAX || !is_quiet(c)) {
+	if (!is_reusable || s->is_retired || s->nb_idle >= UPSTREAM_IDLE_MAX ||
+	    !upstream_conn_is_quiet(c)) {
 		end_conn(u, c, is_reusable, now_us);
 		return;
 	}

@@ -111,6 +111,8 @@ bool upstream_server_set_up(struct upstream_server *s);
 /* Give back. <is_reusable>: the response was complete, and so was the request. */
 void upstream_release(struct upstream *u, struct upstream_conn *c, bool is_reusable,
 		      uint64_t now_us);
+/* Open, and nothing has come that was not asked for. */
+bool upstream_conn_is_quiet(struct upstream_conn *c);
 /* Events on, or the timer of, a connection that is IDLE: it ends. */
 void upstream_on_idle_event(struct upstream *u, struct upstream_conn *c, uint64_t now_us);
 /*
