@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * What the programs of bench/micro have in common: their options, the clock, and result rows. A row
- * is one case, measured several times, and is printed as one line of JSON on standard output, in the
- * form that all suites share (JSON Lines):
+ * What the programs of bench/micro have in common: their options, the clock, and result rows. A
+ * row is one case, measured several times; it is printed as one line of JSON on standard output, in
+ * the form that all suites share (JSON Lines):
  *
- *	{"suite": "micro", "case": "decision/...", "subject": "tagwarden", "metric": "cycles/op",
- *	 "unit": "cycles", "better": "less", "samples": [...], "median": ..., "min": ..., "max": ...,
- *	 "spread": (max - min) / median, "noisy": spread > 0.10, "errors": 0, "note": ""}
+ *	{"suite": "micro", "case": "decision/...", "subject": "tagwarden",
+ *	 "metric": "cycles/op", "unit": "cycles", "better": "less", "samples": [...],
+ *	 "median": ..., "min": ..., "max": ..., "spread": (max - min) / median,
+ *	 "noisy": spread > 0.10, "errors": 0, "note": ""}
  *
  *	struct row_options opt;
  *	struct row r;

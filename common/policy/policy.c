@@ -11,6 +11,8 @@
 
 #include "common/policy/policy.h"
 
+#include "common/policy/policy_index.h"
+
 #include <string.h>
 
 struct decide {
@@ -206,8 +208,8 @@ static bool has_source(const struct snap_view *v, struct snap_arr list, const st
 }
 
 /*
- * The first policy from <i> on that is for this service and source; <nb> when there is none.
- * The whole of the cost of many policies is here: an index by access proxy and source goes here.
+ * The first policy from <i> on that is for this service and source; <nb> when there is none. One by
+ * one, for explanations and where there is no index; see match_indexed().
  */
 static uint32_t next_candidate(struct decide *d, uint32_t i)
 {
@@ -228,6 +230,11 @@ static uint32_t next_candidate(struct decide *d, uint32_t i)
 	return i;
 }
 
+static const struct snap_policy *policies_of(const struct snap_view *v)
+{
+	return snap_arr(v, v->config->policies);
+}
+
 static enum policy_truth tags_truth(struct decide *d, const struct snap_policy *p, bool *ret_stale)
 {
 	*ret_stale = false;
@@ -239,7 +246,7 @@ static enum policy_truth tags_truth(struct decide *d, const struct snap_policy *
 		*ret_stale = true;
 		return POLICY_UNKNOWN;
 	}
-	return truth_of(snap_verdict(d->v, d->ret->posture, p->expr));
+	return truth_of(snap_verdict(d->v, d->ret->posture, (uint32_t)(p - policies_of(d->v))));
 }
 
 static void decide_by(struct decide *d, uint32_t i, const struct snap_policy *p)
@@ -285,28 +292,139 @@ static void note_failed(struct decide *d, enum policy_truth tags, bool is_stale)
 		d->is_tags_failed = true;
 }
 
-static bool match_policies(struct decide *d)
+/* Does policy <i>, which is for this service and source, decide? */
+static bool try_policy(struct decide *d, uint32_t i)
 {
-	const struct snap_policy *policies = snap_arr(d->v, d->v->config->policies);
-	uint32_t nb = d->v->config->policies.count;
+	const struct snap_policy *p = policies_of(d->v) + i;
+	bool is_stale;
+	enum policy_truth tags = tags_truth(d, p, &is_stale);
 
-	for (uint32_t i = next_candidate(d, 0); i < nb; i = next_candidate(d, i + 1)) {
-		const struct snap_policy *p = &policies[i];
-		bool is_stale;
-		enum policy_truth tags = tags_truth(d, p, &is_stale);
-		step(d, POLICY_STEP_POLICY_TAGS, tags, i);
-		if (tags == POLICY_TRUE) {
-			decide_by(d, i, p);
-			return true;
-		}
-		if (p->action == SNAP_ACCEPT) {
-			note_failed(d, tags, is_stale);
-		} else if (tags == POLICY_UNKNOWN) {
-			deny_by_unknown(d, i, p, is_stale);
-			return true;
-		}
+	step(d, POLICY_STEP_POLICY_TAGS, tags, i);
+	if (tags == POLICY_TRUE) {
+		decide_by(d, i, p);
+		return true;
+	}
+	if (p->action == SNAP_ACCEPT) {
+		note_failed(d, tags, is_stale);
+	} else if (tags == POLICY_UNKNOWN) {
+		deny_by_unknown(d, i, p, is_stale);
+		return true;
 	}
 	return false;
+}
+
+static bool match_policies(struct decide *d)
+{
+	uint32_t nb = d->v->config->policies.count;
+
+	for (uint32_t i = next_candidate(d, 0); i < nb; i = next_candidate(d, i + 1))
+		if (try_policy(d, i))
+			return true;
+	return false;
+}
+
+/*
+ * The same by the index, for a decision that nobody asked the steps of. It has to come to the same
+ * verdict in all its fields (tests/unit/common/policy/test_policy_index.c compares them).
+ *
+ * Whether a policy decides depends on its tags, and these are one of three for a whole decision:
+ *
+ *	fresh     the posture is usable by all: those decide whose tags are true, the verdict row
+ *	stale     those decide that ask for no tags or deny; some others may use what is stale
+ *	unknown   those decide that ask for no tags or deny
+ *
+ * What the policies before the deciding one leave behind (why nothing matched, and until when the
+ * verdict is valid) is asked of sets, too.
+ */
+
+/* The first policy from <from> on that is for the request and in <last>; <nb>: there is none. */
+static uint32_t next_of(const struct decide *d, const struct policy_sets *s, const uint64_t *last,
+			uint32_t from)
+{
+	const struct snap_policy *p = policies_of(d->v);
+	const uint32_t nb = d->v->config->policies.count;
+
+	for (uint32_t i = from;; i++) {
+		i = policy_sets_next(s, last, i);
+		if (i >= nb)
+			return nb;
+		if (!s->must_check_sources || has_source(d->v, p[i].sources, &d->f->source))
+			return i;
+	}
+}
+
+static bool has_any(const struct decide *d, const struct policy_sets *s, enum snap_index_set set)
+{
+	return next_of(d, s, snap_index_set(d->v, set), 0) < d->v->config->policies.count;
+}
+
+/* Lowers valid_until_ms as is_usable() does for fresh posture, for the policies up to <last>. */
+static void limit_validity(struct decide *d, const struct policy_sets *s, uint32_t last)
+{
+	const uint64_t *graced = snap_index_set(d->v, SNAP_SET_GRACED);
+	const uint32_t nb = d->v->config->policies.count;
+	const uint32_t dated = next_of(d, s, snap_index_set(d->v, SNAP_SET_DATED), 0);
+
+	if (dated < nb && dated <= last) {
+		d->ret->valid_until_ms = fresh_until(d->v, d->ret->device->ems, d->now, 0);
+		return;
+	}
+	for (uint32_t i = next_of(d, s, graced, 0); i < nb && i <= last;
+	     i = next_of(d, s, graced, i + 1)) {
+		const uint32_t grace_s = policies_of(d->v)[i].stale_s;
+		const uint64_t until = fresh_until(d->v, d->ret->device->ems, d->now, grace_s);
+
+		if (until < d->ret->valid_until_ms)
+			d->ret->valid_until_ms = until;
+		/* As soon as any policy's grace ends is as soon as it can be. */
+		if (grace_s <= d->v->index->least_grace_s)
+			return;
+	}
+}
+
+static bool match_fresh(struct decide *d, const struct policy_sets *s)
+{
+	const uint32_t i = next_of(d, s, snap_verdicts(d->v, d->ret->posture), 0);
+
+	limit_validity(d, s, i);
+	if (i < d->v->config->policies.count) {
+		decide_by(d, i, policies_of(d->v) + i);
+		return true;
+	}
+	d->is_tags_failed = has_any(d, s, SNAP_SET_ASKING);
+	return false;
+}
+
+static bool match_stale(struct decide *d, const struct policy_sets *s)
+{
+	const uint64_t *set = snap_index_set(d->v, SNAP_SET_STALE);
+	const uint32_t nb = d->v->config->policies.count;
+
+	for (uint32_t i = next_of(d, s, set, 0); i < nb; i = next_of(d, s, set, i + 1))
+		if (try_policy(d, i))
+			return true;
+	d->is_stale = d->is_stale || has_any(d, s, SNAP_SET_STRICT);
+	return false;
+}
+
+static bool match_unknown(struct decide *d, const struct policy_sets *s)
+{
+	const uint32_t i = next_of(d, s, snap_index_set(d->v, SNAP_SET_UNKNOWN), 0);
+
+	if (i < d->v->config->policies.count && try_policy(d, i))
+		return true;
+	if (has_any(d, s, SNAP_SET_ASKING))
+		note_failed(d, POLICY_UNKNOWN, false);
+	return false;
+}
+
+static bool match_indexed(struct decide *d)
+{
+	const struct policy_sets s = policy_sets_of(d->v, d->f);
+
+	if (d->ret->device == NULL || d->ret->posture == SNAP_NONE)
+		return match_unknown(d, &s);
+	return d->ret->is_ems_online ? match_fresh(d, &s) : match_stale(d, &s);
 }
 
 static void deny_implicit(struct decide *d)
@@ -347,6 +465,8 @@ void policy_decide(const struct snap_view *v, const struct policy_facts *f,
 	bool has_cert = f->cert == POLICY_CERT_VERIFIED && d.proxy->client_cert != 0;
 	if (!(has_cert ? check_device(&d) : check_empty(&d)))
 		return;
-	if (!match_policies(&d))
+	const bool is_matched =
+		v->index != NULL && trace == NULL ? match_indexed(&d) : match_policies(&d);
+	if (!is_matched)
 		deny_implicit(&d);
 }

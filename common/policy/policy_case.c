@@ -21,16 +21,6 @@ static void put_device(struct policy_world *w, const struct policy_case *c)
 	w->page.dev[0].posture = c->has_tags ? 0 : SNAP_NONE;
 }
 
-static void put_verdicts(struct policy_world *w, const struct snap_config *config)
-{
-	const struct snap_expr *e = at(config, config->exprs);
-
-	for (uint32_t i = 0; i < config->exprs.count && i < SNAP_MAX_EXPRS; i++) {
-		if (policy_expr_eval(config, &e[i], w->tags, POLICY_TAG_WORDS) == POLICY_TRUE)
-			w->verdicts[i / 64] |= 1ull << (i % 64);
-	}
-}
-
 void policy_case_decide(struct policy_world *w, const struct snap_config *config,
 			const struct policy_case *c, struct policy_verdict *ret,
 			struct policy_trace *trace)
@@ -47,7 +37,7 @@ void policy_case_decide(struct policy_world *w, const struct snap_config *config
 	w->revoked.ems = c->facts.ems;
 	memcpy(w->tags, c->tags, sizeof(w->tags));
 	put_device(w, c);
-	put_verdicts(w, config);
+	snap_verdicts_fill(config, w->tags, POLICY_TAG_WORDS, w->verdicts);
 
 	const struct snap_view v = {
 		.base = (const uint8_t *)w,

@@ -15,6 +15,8 @@
 #include <stdalign.h>
 
 #define POLICY_TAG_WORDS (SNAP_MAX_TAGS / 64)
+/* snap_set_bytes() of as many policies as there may be */
+#define POLICY_SET_WORDS (SNAP_MAX_POLICIES / 64 + SNAP_MAX_POLICIES / 64 / 64)
 
 struct policy_case {
 	struct policy_facts facts;
@@ -27,14 +29,14 @@ struct policy_case {
 	uint64_t tags[POLICY_TAG_WORDS];
 };
 
-/* The snapshot that a case is decided over; about 12 KiB, the caller's. */
+/* The snapshot that a case is decided over; about 20 KiB, the caller's. */
 struct policy_world {
 	alignas(64) struct snap_hdr hdr;
 	struct snap_root root;
 	uint64_t dir[1];
 	alignas(64) struct snap_device_page page;
 	uint64_t tags[POLICY_TAG_WORDS];
-	uint64_t verdicts[SNAP_MAX_EXPRS / 64];
+	uint64_t verdicts[POLICY_SET_WORDS];
 	struct snap_revoked revoked;
 };
 

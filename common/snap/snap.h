@@ -21,6 +21,7 @@ struct snap_view {
 	const struct snap_root *root;
 	const uint64_t *device_dir;
 	const struct snap_config *config;
+	const struct snap_index *index; /* NULL: none */
 };
 
 /*
@@ -39,19 +40,46 @@ struct snap_view {
 /* The configuration object alone, <config> 8-aligned. 0 or -EBADMSG, as snap_check(). */
 [[nodiscard]] int snap_config_check(const void *config, size_t len, const char **ret_why);
 
+/* The index of a configuration that was checked. 0 or -EBADMSG, as snap_check(). */
+[[nodiscard]] int snap_index_check(const struct snap_index *index, size_t len,
+				   const struct snap_config *config, const char **ret_why);
+/*
+ * Make the index of <config>, which was checked, in memory that is the caller's to free. <ret> is
+ * NULL when it would be larger than it is worth. 0 or -ENOMEM with <ret> untouched.
+ */
+[[nodiscard]] int snap_index_make(const struct snap_config *config, struct snap_index **ret,
+				  size_t *ret_len);
+/* Class of <source>; only with SNAP_INDEX_SOURCES. */
+uint32_t snap_index_class(const struct snap_index *index, const struct ip_addr *source);
+/*
+ * The set of policies of <config>, which was checked, whose tags are true for the posture of
+ * <nb_words> at <bits>; <ret> has snap_set_bytes().
+ */
+void snap_verdicts_fill(const struct snap_config *config, const uint64_t *bits, uint32_t nb_words,
+			uint64_t *ret);
+/* Set the bits of the summary of a set whose other words are filled. */
+void snap_set_summarize(uint64_t *set, uint32_t nb_policies);
+
 /* The device's record, or NULL. Valid as long as the version is. */
 const struct snap_device *snap_device_find(const struct snap_view *v, const struct device_uid *uid);
 /* Begin fetching what snap_device_find() will read. */
 void snap_device_prefetch(const struct snap_view *v, const struct device_uid *uid);
 bool snap_is_revoked(const struct snap_view *v, uint8_t ems, const struct cert_serial *serial);
 
-/* Bit <expr> of the verdict row of <posture>: that tag expression is true for that posture. */
-static inline bool snap_verdict(const struct snap_view *v, uint32_t posture, uint32_t expr)
+/* The set of policies whose tags are true for <posture>, those that ask for none included. */
+static inline const uint64_t *snap_verdicts(const struct snap_view *v, uint32_t posture)
 {
-	const uint64_t *row = (const uint64_t *)(v->base + v->root->verdicts.off +
-						 (size_t)posture * v->root->verdicts.stride);
+	return (const uint64_t *)(v->base + v->root->verdicts.off +
+				  (size_t)posture * v->root->verdicts.stride);
+}
 
-	return (row[expr / 64] >> (expr % 64)) & 1;
+/* Is policy <policy> (an index) in it? */
+static inline bool snap_verdict(const struct snap_view *v, uint32_t posture, uint32_t policy)
+{
+	const uint64_t *set =
+		snap_verdicts(v, posture) + snap_set_summary_words(v->config->policies.count);
+
+	return (set[policy / 64] >> (policy % 64)) & 1;
 }
 
 static inline bool snap_posture_has(const struct snap_view *v, uint32_t posture, uint32_t tag)
@@ -85,6 +113,14 @@ static inline bool snap_prefix_is_v4(const struct snap_prefix *p)
 static inline bool snap_prefix_has(const struct snap_prefix *p, const struct ip_addr *a)
 {
 	return ip_addr_has_prefix(a, &p->addr, p->len);
+}
+
+/* Set <n> of the index, which is there: an enum snap_index_set, or one of those after them. */
+static inline const uint64_t *snap_index_set(const struct snap_view *v, uint32_t n)
+{
+	const uint64_t *sets = (const uint64_t *)(v->index + 1);
+
+	return sets + (size_t)n * (snap_set_bytes(v->index->nb_policies) / sizeof(*sets));
 }
 
 /*

@@ -91,6 +91,7 @@ static void mark_version(struct snap_build *b, uint64_t root_off)
 	mark_ref(b, &root->verdicts);
 	mark_ref(b, &root->revoked);
 	snap_pages_mark(&b->pages, root->config_off, root->config_len);
+	snap_pages_mark(&b->pages, root->index_off, root->index_len);
 	for (uint32_t i = 0; i < root->nb_history; i++)
 		mark_ref(b, &root->history[i].uids);
 }
@@ -142,31 +143,58 @@ void snap_build_free(struct snap_build *b)
 	free(b);
 }
 
+/* Runs of a new configuration. */
+struct build_config {
+	struct snap_config *config;
+	uint64_t off, len;
+	uint64_t index_off, index_len;
+};
+
+/* Copy <config> and its index in, and compute verdicts for it. */
+static int put_config(struct snap_build *b, const void *config, const struct snap_index *index,
+		      struct build_config *n)
+{
+	/* the configuration's, the index's and the verdicts' old runs */
+	int rc = snap_pages_reserve(&b->pages, 3);
+
+	if (rc == 0)
+		rc = snap_pages_alloc(&b->pages, n->len, &n->off);
+	if (rc == 0 && index != NULL)
+		rc = snap_pages_alloc(&b->pages, n->index_len, &n->index_off);
+	if (rc == 0) {
+		n->config = (struct snap_config *)(b->base + n->off);
+		memcpy(n->config, config, n->len);
+		if (index != NULL)
+			memcpy(b->base + n->index_off, index, n->index_len);
+		rc = build_verdicts_renew(b, n->config);
+	}
+	if (rc < 0) {
+		snap_pages_free(&b->pages, n->off, n->len);
+		snap_pages_free(&b->pages, n->index_off, n->index_len);
+	}
+	return rc;
+}
+
 int snap_build_config(struct snap_build *b, const void *config, size_t len)
 {
-	uint64_t off;
+	struct build_config n = {.len = len};
+	struct snap_index *index = NULL;
 	int rc = snap_config_check(config, len, NULL);
 
-	/* the configuration's and the verdicts' old runs */
 	if (rc == 0)
-		rc = snap_pages_reserve(&b->pages, 2);
+		rc = snap_index_make(config, &index, &n.index_len);
 	if (rc == 0)
-		rc = snap_pages_alloc(&b->pages, len, &off);
+		rc = put_config(b, config, index, &n);
+	free(index);
 	if (rc < 0)
 		return rc;
-	struct snap_config *copy = (struct snap_config *)(b->base + off);
-	memcpy(copy, config, len);
-	rc = build_verdicts_renew(b, copy);
-	if (rc < 0) {
-		snap_pages_free(&b->pages, off, len);
-		return rc;
-	}
 	/* One draft, one generation, however often it changes its mind. */
 	if (!b->config.is_own)
 		b->config_generation++;
-	copy->generation = b->config_generation;
-	build_obj_replace(b, &b->config, off, len);
-	b->config_ems = copy->ems.count;
+	n.config->generation = b->config_generation;
+	build_obj_replace(b, &b->config, n.off, len);
+	build_obj_replace(b, &b->index, n.index_off, n.index_off == 0 ? 0 : n.index_len);
+	b->config_ems = n.config->ems.count;
 	b->is_changed = true;
 	b->must_decide = true;
 	return 0;
@@ -315,6 +343,8 @@ static void fill_root(const struct snap_build *b, struct snap_root *root, uint64
 			    .stride = sizeof(struct snap_revoked)},
 		.config_off = b->config.off,
 		.config_len = b->config.bytes,
+		.index_off = b->index.off,
+		.index_len = b->index.bytes,
 		.nb_history = b->nb_history,
 	};
 	memcpy(root->history, b->history, b->nb_history * sizeof(b->history[0]));
@@ -330,6 +360,7 @@ static void end_draft(struct snap_build *b)
 	b->root.is_own = false;
 	b->dir_obj.is_own = false;
 	b->config.is_own = false;
+	b->index.is_own = false;
 	b->revoked.is_own = false;
 	b->postures.obj.is_own = false;
 	b->verdicts.obj.is_own = false;

@@ -45,7 +45,7 @@ struct snap_build {
 	uint32_t *intern;    /* open addressing: posture id + 1, 0 free */
 	uint32_t intern_cap; /* a power of two */
 
-	struct build_obj config;
+	struct build_obj config, index;
 	uint32_t config_ems; /* connectors in it */
 	struct build_obj revoked;
 	uint32_t nb_revoked;

@@ -114,20 +114,45 @@ static int intern_reserve(struct snap_build *b)
 	return 0;
 }
 
+/* The expressions of <config> that are true for the posture of <nb_words> at <bits>. */
+static void eval_exprs(const struct snap_config *config, const uint64_t *bits, uint32_t nb_words,
+		       uint64_t ret[static SNAP_MAX_EXPRS / 64])
+{
+	const struct snap_expr *e =
+		(const struct snap_expr *)((const uint8_t *)config + config->exprs.off);
+
+	memset(ret, 0, snap_nb_words(config->exprs.count) * sizeof(*ret));
+	for (uint32_t i = 0; i < config->exprs.count; i++)
+		if (policy_expr_eval(config, &e[i], bits, nb_words) == POLICY_TRUE)
+			ret[i / 64] |= 1ull << (i % 64);
+}
+
+void snap_verdicts_fill(const struct snap_config *config, const uint64_t *bits, uint32_t nb_words,
+			uint64_t *ret)
+{
+	const struct snap_policy *p =
+		(const struct snap_policy *)((const uint8_t *)config + config->policies.off);
+	const uint32_t nb = config->policies.count;
+	uint64_t *set = ret + snap_set_summary_words(nb);
+	/* Policies may share an expression, so each is evaluated once, before. */
+	uint64_t is_true[SNAP_MAX_EXPRS / 64];
+
+	eval_exprs(config, bits, nb_words, is_true);
+	memset(ret, 0, snap_set_bytes(nb));
+	for (uint32_t i = 0; i < nb; i++)
+		if (p[i].expr == SNAP_NONE || ((is_true[p[i].expr / 64] >> (p[i].expr % 64)) & 1))
+			set[i / 64] |= 1ull << (i % 64);
+	snap_set_summarize(ret, nb);
+}
+
 static void fill_verdict(const struct snap_build *b, const struct build_rows *verdicts,
 			 const struct snap_config *config, uint32_t id)
 {
-	const uint64_t *bits = row_at(b, &b->postures, id);
-	uint64_t *row = row_at(b, verdicts, id);
-
-	memset(row, 0, verdicts->stride);
 	if (config == NULL)
-		return;
-	const struct snap_expr *e =
-		(const struct snap_expr *)((const uint8_t *)config + config->exprs.off);
-	for (uint32_t i = 0; i < config->exprs.count; i++)
-		if (policy_expr_eval(config, &e[i], bits, b->postures.stride / 8) == POLICY_TRUE)
-			row[i / 64] |= 1ull << (i % 64);
+		memset(row_at(b, verdicts, id), 0, verdicts->stride);
+	else
+		snap_verdicts_fill(config, row_at(b, &b->postures, id), b->postures.stride / 8,
+				   row_at(b, verdicts, id));
 }
 
 static const struct snap_config *draft_config(const struct snap_build *b)
@@ -184,7 +209,7 @@ const uint64_t *snap_build_posture_bits(const struct snap_build *b, uint32_t pos
 
 int build_verdicts_renew(struct snap_build *b, const struct snap_config *config)
 {
-	uint32_t stride = snap_nb_words(config->exprs.count) * 8;
+	uint32_t stride = snap_set_bytes(config->policies.count);
 	struct build_rows *v = &b->verdicts;
 
 	if (v->obj.off == 0) {

@@ -20,6 +20,7 @@ struct check {
 	size_t len;
 	const struct snap_root *root;
 	const struct snap_config *config;
+	const struct snap_index *index;
 	const struct snap_view *prev;
 	const char *why;
 };
@@ -90,6 +91,22 @@ static bool check_config(struct check *c)
 	return true;
 }
 
+static bool check_index(struct check *c)
+{
+	const struct snap_root *root = c->root;
+
+	if (root->index_off == 0)
+		return root->index_len == 0 || refuse(c, "index: length");
+	if (!is_object(c, root->index_off, root->index_len))
+		return refuse(c, "index: offset");
+	c->index = (const struct snap_index *)(c->base + root->index_off);
+	if (c->prev != NULL && c->config == c->prev->config && c->index == c->prev->index &&
+	    root->config_generation == c->prev->root->config_generation &&
+	    root->index_len == c->prev->root->index_len)
+		return true;
+	return snap_index_check(c->index, root->index_len, c->config, &c->why) == 0;
+}
+
 static bool check_rows(struct check *c)
 {
 	const struct snap_ref *p = &c->root->postures;
@@ -98,8 +115,9 @@ static bool check_rows(struct check *c)
 	if (p->stride == 0 || p->stride % 8 != 0 || p->stride > SNAP_MAX_TAGS / 8 ||
 	    !is_ref(c, p, p->stride))
 		return refuse(c, "postures");
-	if (v->stride % 8 != 0 || v->stride < snap_nb_words(c->config->exprs.count) * 8 ||
-	    v->stride > SNAP_MAX_EXPRS / 8 || v->count != p->count || !is_ref(c, v, v->stride))
+	if (v->stride % 8 != 0 || v->stride < snap_set_bytes(c->config->policies.count) ||
+	    v->stride > 2 * snap_set_bytes(SNAP_MAX_POLICIES) || v->count != p->count ||
+	    !is_ref(c, v, v->stride))
 		return refuse(c, "verdicts");
 	return true;
 }
@@ -224,7 +242,7 @@ int snap_check(const void *base, size_t len, uint64_t root_off, const struct sna
 {
 	struct check c = {.base = base, .len = len, .prev = prev};
 
-	if (!check_root(&c, root_off) || !check_config(&c) || !check_rows(&c) ||
+	if (!check_root(&c, root_off) || !check_config(&c) || !check_index(&c) || !check_rows(&c) ||
 	    !check_revoked(&c) || !check_history(&c) || !check_devices(&c)) {
 		if (ret_why != NULL)
 			*ret_why = c.why;
@@ -236,6 +254,7 @@ int snap_check(const void *base, size_t len, uint64_t root_off, const struct sna
 		.root = c.root,
 		.device_dir = (const uint64_t *)(c.base + c.root->device_dir_off),
 		.config = c.config,
+		.index = c.index,
 	};
 	return 0;
 }

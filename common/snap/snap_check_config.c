@@ -110,7 +110,8 @@ static bool check_head(struct cfg_check *c)
 	if (!str_ok(c, cfg->gateway_serial) || !str_ok(c, cfg->vdom))
 		return refuse(c, "config: string");
 	if (cfg->ems.count > SNAP_MAX_EMS || cfg->exprs.count > SNAP_MAX_EXPRS ||
-	    cfg->tags.count > SNAP_MAX_TAGS || cfg->nb_health > MAX_HEALTH)
+	    cfg->tags.count > SNAP_MAX_TAGS || cfg->policies.count > SNAP_MAX_POLICIES ||
+	    cfg->nb_health > MAX_HEALTH)
 		return refuse(c, "config: count");
 	return true;
 }

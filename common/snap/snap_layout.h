@@ -14,10 +14,11 @@
  *	          device directory uint64_t page offsets, 1 << device_dir_bits of them; 0: empty
  *	          device page      struct snap_device_page, 63 devices
  *	          posture rows     one bitset of tags per posture id
- *	          verdict rows     one bitset of tag expressions per posture id
+ *	          verdict rows     one set of policies per posture id: those whose tags are true
  *	          revoked          sorted struct snap_revoked
  *	          changes          struct snap_change, one run per version
  *	          config           struct snap_config and all it refers to, one run
+ *	          index            struct snap_index: the config's policies by what they are for
  *
  * Life of a version: the builder writes new objects into free pages, never into published ones
  * (rows beyond a published count excepted: no published version can name them), then
@@ -38,12 +39,14 @@
 #define SNAP_MAGIC 0x50414e53u /* "SNAP" */
 #define SNAP_ROOT_MAGIC 0x544f4f52u
 #define SNAP_CONFIG_MAGIC 0x46464f43u
-#define SNAP_ABI 1u
+#define SNAP_INDEX_MAGIC 0x58444e49u
+#define SNAP_ABI 2u
 #define SNAP_PAGE 4096u
 
 #define SNAP_MAX_EMS 8u /* connectors; index 7 is spare */
 #define SNAP_MAX_TAGS 4096u
 #define SNAP_MAX_EXPRS 16384u
+#define SNAP_MAX_POLICIES 65536u
 #define SNAP_MAX_DIR_BITS 20u /* 2^20 pages of 63 devices: 40 million and more */
 #define SNAP_MAX_WORKERS 64u
 #define SNAP_MAX_KEYS 512u   /* slots of the secrets file */
@@ -143,15 +146,80 @@ struct snap_root {
 	uint32_t device_dir_bits;
 	uint32_t nb_devices;
 	struct snap_ref postures; /* stride: bytes of a tag bitset, a multiple of 8 */
-	struct snap_ref verdicts; /* stride: bytes of an expression bitset, a multiple of 8 */
+	struct snap_ref verdicts; /* stride: bytes of a set of policies, see snap_set_words() */
 	struct snap_ref revoked;
 	uint64_t config_off; /* struct snap_config */
 	uint64_t config_len;
+	uint64_t index_off; /* struct snap_index; 0: none, policies are walked one by one */
+	uint64_t index_len;
 	uint32_t nb_history; /* used entries of <history>, newest first */
 	uint32_t crc32c;     /* of this struct with crc32c 0 */
 	struct snap_changes history[SNAP_HISTORY];
 };
 static_assert(sizeof(struct snap_root) <= SNAP_PAGE, "one page");
+
+/* ---- sets of policies, and the index made of them ---- */
+
+/*
+ * A set of the configuration's policies: a summary, one bit for each of the words that follow and
+ * that is not zero, then one bit for each policy. So the first policy that is in several sets is
+ * found without looking at the words where one of them has nothing.
+ */
+static inline uint32_t snap_set_words(uint32_t nb_policies)
+{
+	return nb_policies == 0 ? 1 : (nb_policies + 63) / 64;
+}
+
+static inline uint32_t snap_set_summary_words(uint32_t nb_policies)
+{
+	return (snap_set_words(nb_policies) + 63) / 64;
+}
+
+/* Both parts, in bytes. */
+static inline uint32_t snap_set_bytes(uint32_t nb_policies)
+{
+	return (snap_set_summary_words(nb_policies) + snap_set_words(nb_policies)) * 8;
+}
+
+/*
+ * The sets of the index, in this order; after these one for each access proxy, one for each
+ * interface and one for any other, and one for each class of sources.
+ */
+enum snap_index_set {
+	SNAP_SET_UNKNOWN, /* decide though tags are unknown: no tags asked for, or deny */
+	SNAP_SET_STALE,   /* of these, and of those that may use stale posture */
+	SNAP_SET_ASKING,  /* accept, and ask for tags */
+	SNAP_SET_STRICT,  /* of these, those that never use stale posture */
+	SNAP_SET_DATED,   /* ask for tags, and never use stale posture */
+	SNAP_SET_GRACED,  /* ask for tags, and use it for some time */
+	SNAP_SET__FIXED
+};
+
+/* Addresses from here to the next bound are of the same class: in the same policies' sources. */
+struct snap_bound {
+	uint64_t hi, lo; /* of the address in its IPv6 or IPv4-mapped form, host order */
+	uint32_t cls;
+	uint32_t unused;
+};
+static_assert(sizeof(struct snap_bound) == 24, "crosses processes");
+
+#define SNAP_INDEX_INTERFACES (1u << 0) /* some policy is for certain interfaces */
+#define SNAP_INDEX_SOURCES (1u << 1)    /* some policy is for certain sources: there are classes */
+/* There would be too many classes: whoever finds a policy looks at its sources himself. */
+#define SNAP_INDEX_CHECK_SOURCES (1u << 2)
+
+struct snap_index {
+	uint32_t magic; /* SNAP_INDEX_MAGIC */
+	uint32_t abi;
+	uint32_t nb_policies, nb_proxies, nb_interfaces; /* the config's counts */
+	uint32_t nb_classes;
+	uint32_t nb_bounds;     /* 0, or the first is address 0 */
+	uint32_t flags;         /* SNAP_INDEX_* */
+	uint32_t least_grace_s; /* of any policy in SNAP_SET_GRACED */
+	uint32_t bounds_off;    /* from this struct's start; they end the object */
+				/* sets from here on */
+};
+static_assert(sizeof(struct snap_index) == 40, "crosses processes");
 
 /* ---- configuration object: offsets below are from its start, see snap_config_* in snap.h ---- */
 

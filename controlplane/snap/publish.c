@@ -486,6 +486,8 @@ bool publish_view(const struct publish *p, struct snap_view *ret)
 		.root = root,
 		.device_dir = (const uint64_t *)(base + root->device_dir_off),
 		.config = (const struct snap_config *)(base + root->config_off),
+		.index = root->index_off == 0 ? NULL
+					      : (const struct snap_index *)(base + root->index_off),
 	};
 	return true;
 }

@@ -332,15 +332,17 @@ static void equal_tag_sets_share_a_posture(void **state)
 static void check_verdicts(const struct snap_view *v)
 {
 	const struct snap_expr *e = snap_arr(v, v->config->exprs);
+	const struct snap_policy *pol = snap_arr(v, v->config->policies);
 
 	for (uint32_t p = 0; p < v->root->postures.count; p++) {
 		const uint64_t *bits = (const uint64_t *)(v->base + v->root->postures.off +
 							  (size_t)p * v->root->postures.stride);
-		for (uint32_t i = 0; i < v->config->exprs.count; i++)
+		for (uint32_t i = 0; i < v->config->policies.count; i++)
 			assert_int_equal(snap_verdict(v, p, i),
-					 policy_expr_eval(v->config, &e[i], bits,
-							  v->root->postures.stride / 8) ==
-						 POLICY_TRUE);
+					 pol[i].expr == SNAP_NONE ||
+						 policy_expr_eval(v->config, &e[pol[i].expr], bits,
+								  v->root->postures.stride / 8) ==
+							 POLICY_TRUE);
 	}
 }
 

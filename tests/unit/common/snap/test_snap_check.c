@@ -207,6 +207,37 @@ static void a_wrong_reference_is_refused(void **state)
 	REFUSED("devices: count", c.root->nb_devices++);
 }
 
+static struct snap_index *index_of(const struct copy *c)
+{
+	return (struct snap_index *)(c->base + c->root->index_off);
+}
+
+static void a_wrong_index_is_refused(void **state)
+{
+	(void)state;
+	REFUSED("index: offset", c.root->index_off += 8);
+	REFUSED("index: offset", c.root->index_off = UINT64_MAX & ~4095ull);
+	REFUSED("index: offset", c.root->index_len = UINT64_MAX);
+	REFUSED("index: length", c.root->index_off = 0);
+	REFUSED("index: length, magic or ABI", c.root->index_len = sizeof(struct snap_index) - 1);
+	REFUSED("index: length, magic or ABI", index_of(&c)->magic++);
+	REFUSED("index: length, magic or ABI", index_of(&c)->abi++);
+	REFUSED("index: of another configuration", index_of(&c)->nb_policies++);
+	REFUSED("index: of another configuration", index_of(&c)->nb_proxies--);
+	REFUSED("index: of another configuration", index_of(&c)->nb_interfaces = UINT32_MAX);
+	REFUSED("index: sets", index_of(&c)->nb_classes++);
+	REFUSED("index: sets", index_of(&c)->nb_classes = UINT32_MAX);
+	REFUSED("index: sets", index_of(&c)->bounds_off += 8);
+	REFUSED("index: bounds", index_of(&c)->nb_bounds++);
+	REFUSED("index: bounds", index_of(&c)->nb_bounds = UINT32_MAX);
+	REFUSED("index: bounds", c.root->index_len -= 8);
+	REFUSED("index: class",
+		((struct snap_bound *)((uint8_t *)index_of(&c) + index_of(&c)->bounds_off))->cls =
+			index_of(&c)->nb_classes);
+	/* A snapshot without one is decided by walking. */
+	REFUSED(NULL, (c.root->index_off = 0, c.root->index_len = 0));
+}
+
 static struct snap_revoked *revoked_of(const struct copy *c)
 {
 	return (struct snap_revoked *)(c->base + c->root->revoked.off);
@@ -268,6 +299,7 @@ static void wrong_configuration_heads_are_refused(void **state)
 	REFUSED("config: count", c.cfg->exprs.count = SNAP_MAX_EXPRS + 1);
 	REFUSED("config: count", c.cfg->tags.count = SNAP_MAX_TAGS + 1);
 	REFUSED("config: count", c.cfg->nb_health = UINT32_MAX);
+	REFUSED("config: count", c.cfg->policies.count = SNAP_MAX_POLICIES + 1);
 }
 
 static void every_array_must_be_aligned_and_within(void **state)
@@ -292,7 +324,7 @@ static void every_array_must_be_aligned_and_within(void **state)
 		REFUSED("array: range", ARR->off = (uint32_t)c.cfg->len);
 #undef ARR
 	}
-	REFUSED("array: range", c.cfg->policies.count = UINT32_MAX);
+	REFUSED("array: range", c.cfg->interfaces.count = UINT32_MAX);
 	REFUSED("array: range", c.cfg->routes.count = 1u << 28);
 }
 
@@ -465,6 +497,7 @@ int main(void)
 		cmocka_unit_test(a_root_offset_outside_or_askew_is_refused),
 		cmocka_unit_test(a_shorter_mapping_is_refused_at_every_page),
 		cmocka_unit_test(a_wrong_reference_is_refused),
+		cmocka_unit_test(a_wrong_index_is_refused),
 		cmocka_unit_test(revoked_serials_must_be_sorted_and_of_a_known_ems),
 		cmocka_unit_test(a_wrong_device_page_is_refused),
 		cmocka_unit_test(wrong_configuration_heads_are_refused),

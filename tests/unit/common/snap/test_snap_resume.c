@@ -160,6 +160,7 @@ static void version_is_untouched(const struct image *i, const uint8_t *base)
 
 	assert_memory_equal(base + i->root_off, root, SNAP_PAGE);
 	assert_memory_equal(base + root->config_off, i->bytes + root->config_off, root->config_len);
+	assert_memory_equal(base + root->index_off, i->bytes + root->index_off, root->index_len);
 	ref_is_untouched(i, base, &root->postures);
 	ref_is_untouched(i, base, &root->verdicts);
 	for (uint32_t k = 0; k < root->nb_history; k++)

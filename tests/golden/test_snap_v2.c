@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * The bytes of a version 1 snapshot, read by numbers written down here and not by the structs: a
+ * The bytes of a version 2 snapshot, read by numbers written down here and not by the structs: a
  * change of layout that forgets to raise SNAP_ABI fails this. The two planes may be of different
  * builds for a while, during an upgrade.
  */
@@ -58,14 +58,14 @@ static void the_abi_is_the_one_that_is_written_down_here(void **state)
 {
 	(void)state;
 	/* Raise it, and write the new layout's numbers below. */
-	assert_int_equal(SNAP_ABI, 1);
+	assert_int_equal(SNAP_ABI, 2);
 }
 
 static void the_header(void **state)
 {
 	(void)state;
 	assert_memory_equal(f.base, "SNAP", 4);
-	assert_int_equal(u32(4), 1);
+	assert_int_equal(u32(4), 2);
 	assert_int_equal(u64(8), f.file_len);
 	assert_int_equal(u64(16), 7);
 	assert_true(u64(24) == 0x0123456789abcdefu);
@@ -78,7 +78,7 @@ static void the_root(void **state)
 	uint64_t r = f.root_off;
 
 	assert_memory_equal(f.base + r, "ROOT", 4);
-	assert_int_equal(u32(r + 4), 1);
+	assert_int_equal(u32(r + 4), 2);
 	assert_int_equal(u64(r + 8), 1);  /* generation */
 	assert_int_equal(u64(r + 16), 1); /* config_generation */
 	assert_int_equal(u64(r + 24), 1); /* decide_generation */
@@ -89,13 +89,13 @@ static void the_root(void **state)
 	assert_int_equal(u32(r + 64), 1); /* postures */
 	assert_int_equal(u32(r + 68), 8);
 	assert_int_equal(u32(r + 80), 1); /* verdicts */
-	assert_int_equal(u32(r + 84), 8);
+	assert_int_equal(u32(r + 84), 16);
 	assert_int_equal(u32(r + 96), 1); /* revoked */
 	assert_int_equal(u32(r + 100), 24);
-	assert_int_equal(u32(r + 120), 1); /* nb_history */
-	assert_int_equal(u64(r + 128), 1); /* history[0].generation */
-	assert_int_equal(u32(r + 144), 1); /* its count of changes */
-	assert_int_equal(u32(r + 148), 24);
+	assert_int_equal(u32(r + 136), 1); /* nb_history */
+	assert_int_equal(u64(r + 144), 1); /* history[0].generation */
+	assert_int_equal(u32(r + 160), 1); /* its count of changes */
+	assert_int_equal(u32(r + 164), 24);
 }
 
 static void rows_and_lists(void **state)
@@ -103,15 +103,39 @@ static void rows_and_lists(void **state)
 	(void)state;
 	uint64_t r = f.root_off;
 
-	assert_int_equal(u64(u64(r + 56)), 1); /* posture 0: tag 0 */
-	assert_int_equal(u64(u64(r + 72)), 1); /* verdict 0: expression 0 is true */
+	assert_int_equal(u64(u64(r + 56)), 1);     /* posture 0: tag 0 */
+	assert_int_equal(u64(u64(r + 72)), 1);     /* verdict 0: its summary */
+	assert_int_equal(u64(u64(r + 72) + 8), 1); /* policy 0's tags are true */
 	assert_int_equal(f.base[u64(r + 88) + 19], 0x77);
-	assert_int_equal(f.base[u64(r + 136) + 14], 0x12); /* changed: device 0x1234 */
-	assert_int_equal(f.base[u64(r + 136) + 15], 0x34);
-	assert_int_equal(u64(u64(r + 136) + 16), 1); /* notified_us */
+	assert_int_equal(f.base[u64(r + 152) + 14], 0x12); /* changed: device 0x1234 */
+	assert_int_equal(f.base[u64(r + 152) + 15], 0x34);
+	assert_int_equal(u64(u64(r + 152) + 16), 1); /* notified_us */
 	assert_memory_equal(f.base + u64(r + 104), "COFF", 4);
 	assert_int_equal(u64(u64(r + 104) + 8), 1);
 	assert_int_equal(u64(u64(r + 104) + 16), u64(r + 112)); /* config_len */
+}
+
+static void the_index(void **state)
+{
+	(void)state;
+	uint64_t x = u64(f.root_off + 120);
+
+	assert_memory_equal(f.base + x, "INDX", 4);
+	assert_int_equal(u32(x + 4), 2);
+	assert_int_equal(u32(x + 8), 1);  /* policies */
+	assert_int_equal(u32(x + 12), 2); /* access proxies */
+	assert_int_equal(u32(x + 16), 2); /* interfaces */
+	assert_int_equal(u32(x + 20), 1); /* classes of sources */
+	assert_int_equal(u32(x + 24), 1); /* bounds */
+	assert_int_equal(u32(x + 28), 1); /* flags: interfaces matter */
+	assert_int_equal(u32(x + 36), 40 + 12 * 16);
+	assert_int_equal(u64(f.root_off + 128), 40 + 12 * 16 + 24);
+	assert_int_equal(u64(x + 40), 0); /* no policy decides with tags unknown */
+	assert_int_equal(u64(x + 40 + 2 * 16), 1);
+	assert_int_equal(u64(x + 40 + 2 * 16 + 8), 1); /* policy 0 accepts and asks */
+	assert_int_equal(u64(x + 40 + 6 * 16 + 8), 1); /* access proxy 0 */
+	assert_int_equal(u64(x + 40 + 7 * 16 + 8), 0); /* access proxy 1 */
+	assert_int_equal(u64(x + 40 + 12 * 16), 0);    /* the first bound: address 0 */
 }
 
 static void the_device_page(void **state)
@@ -143,6 +167,7 @@ int main(void)
 		cmocka_unit_test(the_header),
 		cmocka_unit_test(the_root),
 		cmocka_unit_test(rows_and_lists),
+		cmocka_unit_test(the_index),
 		cmocka_unit_test(the_device_page),
 	};
 
