@@ -13,7 +13,9 @@
 #include <errno.h>
 #include <stdio.h>
 
-#define GROUPS "X25519"
+#define GROUPS_13 "X25519"
+/* Here they say also which curves a certificate may have (RFC 8422 5.1). */
+#define GROUPS_12 "X25519:P-256"
 #define SUITES_13 "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
 #define SUITES_12 "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256"
 
@@ -42,11 +44,12 @@ static int set_words(struct client *cl)
 	const struct load_options *o = cl->opt;
 	const bool is_13 = o->tls == LOAD_TLS_13;
 	const int version = is_13 ? TLS1_3_VERSION : TLS1_2_VERSION;
+	const char *groups = o->groups != NULL ? o->groups : is_13 ? GROUPS_13 : GROUPS_12;
 	const char *ciphers = o->ciphers != NULL ? o->ciphers : is_13 ? SUITES_13 : SUITES_12;
 
 	return SSL_CTX_set_min_proto_version(cl->ctx, version) &&
 	       SSL_CTX_set_max_proto_version(cl->ctx, version) &&
-	       SSL_CTX_set1_groups_list(cl->ctx, o->groups != NULL ? o->groups : GROUPS) &&
+	       SSL_CTX_set1_groups_list(cl->ctx, groups) &&
 	       (is_13 ? SSL_CTX_set_ciphersuites(cl->ctx, ciphers)
 		      : SSL_CTX_set_cipher_list(cl->ctx, ciphers));
 }
@@ -96,6 +99,19 @@ void client_tls_fini(struct client *cl)
 	BIO_meth_free(cl->bio);
 }
 
+/*
+ * A copy: libssl wants a ticket of TLS 1.3 to be used once and spoils the session that it used.
+ * Ours is offered until the server sends a new one, which not every server does at a resumption.
+ */
+static bool offer_session(struct client_conn *c)
+{
+	SSL_SESSION *copy = SSL_SESSION_dup(c->session);
+	const bool is_set = copy != NULL && SSL_set_session(c->ssl, copy);
+
+	SSL_SESSION_free(copy);
+	return is_set;
+}
+
 static bool set_up(struct client *cl, struct client_conn *c)
 {
 	BIO *bio = BIO_new(cl->bio);
@@ -108,7 +124,7 @@ static bool set_up(struct client *cl, struct client_conn *c)
 	SSL_set_connect_state(c->ssl);
 	if (cl->opt->sni != NULL && !SSL_set_tlsext_host_name(c->ssl, cl->opt->sni))
 		return false;
-	if (c->session != NULL && !SSL_set_session(c->ssl, c->session))
+	if (c->session != NULL && !offer_session(c))
 		return false;
 	if (cl->pool.nb == 0)
 		return true;
