@@ -7,6 +7,8 @@
 
 #include "session/session_priv.h"
 
+#include <rte_cycles.h>
+
 static struct session_list *bucket_of(struct session_worker *sw, const struct device_uid *uid)
 {
 	return &sw->by_uid[snap_device_hash(sw->p.seed, uid) & sw->uid_mask];
@@ -167,14 +169,29 @@ void decide_on_change(void *user, const struct snap_change *ch)
 	}
 }
 
-/* Some of all, so that a change that touches everything does not stop the packets. */
-void decide_sweep(struct session_worker *sw)
+static void sweep_some(struct session_worker *sw)
 {
-	for (uint32_t n = 0; sw->is_sweeping && n < SESSION_SWEEP; n++) {
+	for (uint32_t n = 0; n < SESSION_SWEEP; n++) {
 		if (sw->sweep_at == sw->p.max_sessions) {
 			sw->is_sweeping = false;
-			break;
+			return;
 		}
 		decide_again(&sw->session[sw->sweep_at++], 0);
 	}
+}
+
+/*
+ * Some of all, so that a change that touches everything does not stop the packets. By time and not
+ * by number: a session that is not in the cache costs ten times one that is.
+ */
+void decide_sweep(struct session_worker *sw)
+{
+	if (!sw->is_sweeping)
+		return;
+
+	const uint64_t until = rte_rdtsc() + rte_get_tsc_hz() / 1000000 * SESSION_SWEEP_US;
+
+	do
+		sweep_some(sw);
+	while (sw->is_sweeping && rte_rdtsc() < until);
 }

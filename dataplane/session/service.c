@@ -2,8 +2,9 @@
 
 /*
  * Access proxies as the snapshot's configuration has them: a TLS service each, the pattern
- * database, and the listeners. Made anew when the configuration changes; live TLS connections
- * keep what they were made with, requests go by the new.
+ * database, and the listeners. When the configuration changes, what it says otherwise than before
+ * is made anew and the rest goes on (service_same.c); live TLS connections keep what they were made
+ * with, requests go by the new.
  */
 
 #include "session/session_priv.h"
@@ -242,17 +243,72 @@ static void service_fini(struct service *svc)
 	service_names_unref(&svc->names);
 }
 
-static int service_init(struct session_worker *sw, struct service *svc, uint32_t proxy)
+/* The access proxy of that name in the configuration before, and its service. */
+static struct service *find_before(struct session_worker *sw, const struct snap_view *before,
+				   struct slice name, const struct snap_access_proxy **ret_ap)
 {
-	const struct snap_access_proxy *ap = snap_arr(&sw->view, sw->view.config->proxies);
-	int rc;
+	const struct snap_access_proxy *ap;
+
+	if (before == NULL)
+		return NULL;
+	ap = snap_arr(before, before->config->proxies);
+	for (uint32_t i = 0; i < sw->nb_services && i < before->config->proxies.count; i++) {
+		if (slice_is_equal(snap_str(before, ap[i].name), name)) {
+			*ret_ap = &ap[i];
+			return &sw->services[i];
+		}
+	}
+	return NULL;
+}
+
+static void take_front(struct service *svc, struct service *old)
+{
+	svc->tls = old->tls;
+	svc->names = old->names;
+	old->tls = NULL;
+	old->names = NULL;
+}
+
+static void take_back(struct service *svc, struct service *old)
+{
+	svc->gateway_tls = old->gateway_tls;
+	svc->nb_gateways = old->nb_gateways;
+	old->gateway_tls = NULL;
+	old->nb_gateways = 0;
+}
+
+static int service_init(struct session_worker *sw, struct service *svc, uint32_t proxy,
+			const struct snap_view *before)
+{
+	const struct snap_view *v = &sw->view;
+	const struct snap_access_proxy *ap =
+		(const struct snap_access_proxy *)snap_arr(v, v->config->proxies) + proxy;
+	const struct snap_access_proxy *was = NULL;
+	struct service *old = find_before(sw, before, snap_str(v, ap->name), &was);
+	int rc = 0;
 
 	svc->proxy = proxy;
-	rc = make_tls(sw, svc, &ap[proxy]);
-	if (rc == 0)
-		rc = make_gateway_tls(sw, svc, &ap[proxy]);
-	if (rc == 0)
-		rc = make_patterns(sw, svc, &ap[proxy]);
+	/* What could not be made then is tried again: it is no longer, or not yet, there. */
+	if (old != NULL && old->tls != NULL && service_is_same_front(before, was, v, ap))
+		take_front(svc, old);
+	else
+		rc = make_tls(sw, svc, ap);
+	if (rc < 0)
+		return rc;
+	if (old != NULL && old->gateway_tls != NULL && old->nb_gateways == ap->gateways.count &&
+	    old->is_whole && service_is_same_back(before, was, v, ap))
+		take_back(svc, old);
+	else
+		rc = make_gateway_tls(sw, svc, ap);
+	if (rc < 0)
+		return rc;
+	if (old != NULL && old->patterns != NULL && service_is_same_patterns(before, was, v, ap)) {
+		svc->patterns = old->patterns;
+		old->patterns = NULL;
+	} else {
+		rc = make_patterns(sw, svc, ap);
+	}
+	svc->is_whole = rc == 0;
 	return rc;
 }
 
@@ -294,7 +350,8 @@ static void retire_listeners(struct session_worker *sw)
 	}
 }
 
-static int make_services(struct session_worker *sw, struct service *services, uint32_t nb)
+static int make_services(struct session_worker *sw, struct service *services, uint32_t nb,
+			 const struct snap_view *before)
 {
 	const struct snap_access_proxy *ap = snap_arr(&sw->view, sw->view.config->proxies);
 	int rc = 0;
@@ -302,14 +359,14 @@ static int make_services(struct session_worker *sw, struct service *services, ui
 	for (uint32_t i = 0; i < SESSION_MAX_PROXIES; i++)
 		sw->listener[i].is_seen = false;
 	for (uint32_t i = 0; i < nb; i++) {
-		int err = service_init(sw, &services[i], i);
+		int err = service_init(sw, &services[i], i, before);
 		struct listener *l = err == 0 ? listener_get(sw, &ap[i]) : NULL;
 
 		if (err == 0 && l == NULL)
 			err = -ENOSPC;
 		if (err == 0 && !l->is_listening)
 			err = tcp_listen(sw->p.tcp, &l->address, l->port, l);
-		if (err < 0) {
+		if (err < 0 || l == NULL) {
 			/* This one is closed rather than half open; the others serve. */
 			rc = err;
 			session_count(sw, OUTCOME_BUG);
@@ -329,7 +386,8 @@ static void free_services(struct service *services, uint32_t nb)
 	free(services);
 }
 
-int service_adopt(struct session_worker *sw, const struct snap_view *view)
+int service_adopt(struct session_worker *sw, const struct snap_view *view,
+		  const struct snap_view *before)
 {
 	uint32_t nb = view->config->proxies.count;
 	uint32_t *rr = calloc(view->config->nb_health + 1, sizeof(*rr));
@@ -341,7 +399,7 @@ int service_adopt(struct session_worker *sw, const struct snap_view *view)
 	if (services == NULL || rr == NULL)
 		nb = 0;
 	else
-		rc = make_services(sw, services, nb);
+		rc = make_services(sw, services, nb, before);
 	if (nb == 0)
 		for (uint32_t i = 0; i < SESSION_MAX_PROXIES; i++)
 			sw->listener[i].is_seen = false;

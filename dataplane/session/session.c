@@ -474,10 +474,13 @@ int session_worker_adopt(struct session_worker *sw, const struct snap_view *view
 	sw->now_us = now_us;
 	if (is_first)
 		wheel_init(&sw->wheel, now_us);
+	/* The worker keeps it whole until this one was taken. */
+	const struct snap_view before = sw->view;
+
 	sw->view = *view;
 	sw->has_view = true;
 	if (is_first || sw->config_generation != view->root->config_generation)
-		rc = service_adopt(sw, view);
+		rc = service_adopt(sw, view, is_first ? NULL : &before);
 	/*
 	 * Those that surely changed at once; the rest, when it may have changed too, by the sweep.
 	 */

@@ -53,8 +53,9 @@ static_assert(SESSION_BUF_CAP >= H1_MAX_HEAD && SESSION_BUF_CAP >= TLS_RECORD_MA
 /* Payload per record to the client: room for a chunk header and its end in the same record. */
 #define SESSION_PIECE (TLS_RECORD_MAX - 32u)
 #define SESSION_LINGER_US (2u * 1000 * 1000)
-#define SESSION_SWEEP 256u /* sessions decided again per run when all must be */
-#define SESSION_BUDGET 8u  /* pieces moved per session and run, so that none starves others */
+#define SESSION_SWEEP 16u     /* sessions decided again between two looks at the clock */
+#define SESSION_SWEEP_US 100u /* per run, when all must be: packets wait meanwhile */
+#define SESSION_BUDGET 8u     /* pieces moved per session and run, so that none starves others */
 
 enum {
 	SESSION_TIMER_DEADLINE = UPSTREAM_TIMER__END,
@@ -91,6 +92,7 @@ struct service {
 	struct hs_database *patterns;     /* NULL: no gateways */
 	struct tls_service **gateway_tls; /* per gateway; NULL entries: plain */
 	uint32_t nb_gateways;
+	bool is_whole; /* nothing of it failed to be made */
 };
 
 /* Address and port that we listen on: outlives configurations, so sessions point here. */
@@ -249,8 +251,16 @@ static inline void session_count(struct session_worker *sw, enum outcome o)
 	sw->p.counters[o]++;
 }
 
-/* service.c */
-int service_adopt(struct session_worker *sw, const struct snap_view *view);
+/* service.c. <before>: what <sw->services> were made from, NULL: nothing. */
+int service_adopt(struct session_worker *sw, const struct snap_view *view,
+		  const struct snap_view *before);
+/* service_same.c: is what the access proxy <p> of <a> needs what <q> of <b> needs? */
+bool service_is_same_front(const struct snap_view *a, const struct snap_access_proxy *p,
+			   const struct snap_view *b, const struct snap_access_proxy *q);
+bool service_is_same_back(const struct snap_view *a, const struct snap_access_proxy *p,
+			  const struct snap_view *b, const struct snap_access_proxy *q);
+bool service_is_same_patterns(const struct snap_view *a, const struct snap_access_proxy *p,
+			      const struct snap_view *b, const struct snap_access_proxy *q);
 void service_free_all(struct session_worker *sw);
 
 void service_names_unref(struct service_names **names);

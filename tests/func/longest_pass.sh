@@ -3,7 +3,7 @@
 # A worker that stood still says so: in REST by the seconds asked for, and in show status.
 . "$(dirname "$0")/stack-lib.sh"
 # A worker that sleeps is not in a pass.
-eval "$(declare -f write_config | sed 's/"adaptive"/"poll"/')"
+IDLE=poll
 
 # longest SECONDS: of worker 0, in microseconds.
 longest()

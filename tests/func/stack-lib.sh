@@ -21,6 +21,9 @@ CP_USER=64001:${DP_USER#*:}
 POLICIES=${POLICIES:-'[{"id": 17, "name": "ZTNA-webserver-allow", "access_proxies": ["ZTNA-webserver"],
   "tags": {"any": ["FortiAD", "Low-Risk"]}, "action": "accept", "log": "all"}]'}
 WORKERS=${WORKERS:-'[1]'}
+IDLE=${IDLE:-adaptive}
+MAX_CONNECTIONS=${MAX_CONNECTIONS:-4096}
+MEMORY_MIB=${MEMORY_MIB:-512}
 # The ports. Other than taps: cable() makes the links before, plug() after the data plane started.
 WAN_DEVICE=${WAN_DEVICE:-net_tap0,iface=$T-w}
 LAN_DEVICE=${LAN_DEVICE:-net_tap1,iface=$T-l}
