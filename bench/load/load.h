@@ -80,6 +80,7 @@ struct load_options {
 	uint32_t in_flight;   /* requests on a connection before the first response */
 	uint32_t requests_per_connection; /* 0: for ever */
 	uint32_t request_size, response_size;
+	bool origin_close; /* the origin ends each connection after its response */
 
 	/* When. With rates, one window each; without, one window of a closed loop. */
 	double rate[LOAD_MAX_RATES]; /* a second, all workers together */

@@ -96,6 +96,10 @@ static const struct spec spec[] = {
 	 0, LOAD_MAX_BODY},
 	{NULL, "response-size", "BYTES", "body of the origin's responses (1024)", K_SIZE,
 	 AT(response_size), 0, LOAD_MAX_BODY},
+	{NULL, "origin-close", NULL,
+	 "the origin ends each connection after its response, so\nthat the proxy has to dial for "
+	 "every request",
+	 K_FLAG, AT(origin_close), 0, 0},
 
 	{"When", "rate", "R[,R...]",
 	 "requests a second whatever the responses do (open loop), with\nlatency from the time at "

@@ -42,8 +42,9 @@ static void make_head(struct origin *o, uint64_t size)
 	const int n = snprintf(o->head, sizeof(o->head),
 			       "HTTP/1.1 200 OK\r\nServer: tagwarden-load\r\n"
 			       "Content-Type: application/octet-stream\r\n"
-			       "Content-Length: %llu\r\n\r\n",
-			       (unsigned long long)size);
+			       "Content-Length: %llu\r\n%s\r\n",
+			       (unsigned long long)size,
+			       o->w->opt->origin_close ? "Connection: close\r\n" : "");
 
 	o->head_len = n > 0 && (size_t)n < sizeof(o->head) ? (uint32_t)n : 0;
 	o->head_size = size;
@@ -142,7 +143,7 @@ static void take_head(struct origin *o, struct origin_conn *c, const struct http
 	c->body_in = r->content_length;
 	c->size = r->has_bytes ? r->bytes : o->w->opt->response_size;
 	c->body_out = r->is_head ? 0 : c->size;
-	c->must_close = r->must_close;
+	c->must_close = r->must_close || o->w->opt->origin_close;
 }
 
 /* Look for a head at the stream's beginning. 1: taken, 0: there is no whole one yet, or -EPROTO. */
