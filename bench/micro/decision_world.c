@@ -162,22 +162,26 @@ uint32_t world_new_posture(struct world *w, struct row_rng *rng)
 	return posture_of(w, WORLD_MIXED, 1000000 + (uint32_t)(row_random(rng) >> 40));
 }
 
-static void put_device(struct world *w, uint32_t n, uint32_t variant)
+static void put_device(struct world *w, uint32_t n, uint32_t posture, uint64_t notified_us)
 {
 	struct snap_device d = fixture_device_of(&w->f, n, NULL);
-	const uint32_t nb = w->nb_postures / WORLD__KINDS * WORLD__KINDS;
 
 	d.flags |= SNAP_DEV_HAS_TAGS;
-	d.posture = w->posture[(n + variant * WORLD__KINDS) % nb];
-	must(snap_build_device_put(w->f.build, &d, variant == 0 ? 0 : 1) == 0,
-	     "no room for devices");
+	d.posture = posture;
+	must(snap_build_device_put(w->f.build, &d, notified_us) == 0, "no room for devices");
+}
+
+void world_change_to(struct world *w, uint32_t n, uint32_t posture)
+{
+	put_device(w, n, posture, 1);
 }
 
 void world_change(struct world *w, uint32_t n, struct row_rng *rng)
 {
 	const uint32_t groups = w->nb_postures / WORLD__KINDS;
 
-	put_device(w, n, 1 + row_random_below(rng, groups - 1));
+	world_change_to(
+		w, n, w->posture[row_random_below(rng, groups) * WORLD__KINDS + n % WORLD__KINDS]);
 }
 
 void world_make(struct world *w, uint32_t nb_policies, uint32_t nb_devices, bool is_interleaved)
@@ -188,7 +192,7 @@ void world_make(struct world *w, uint32_t nb_policies, uint32_t nb_devices, bool
 	for (uint32_t i = 0; i < WORLD_POSTURES; i++)
 		w->posture[i] = posture_of(w, world_kind_of(i), i);
 	for (uint32_t n = 0; n < nb_devices; n++)
-		put_device(w, n, 0);
+		put_device(w, n, w->posture[n % WORLD_POSTURES], 0);
 	w->v = fixture_publish(&w->f);
 }
 

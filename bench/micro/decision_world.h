@@ -48,5 +48,6 @@ static inline enum world_kind world_kind_of(uint64_t n)
 
 /* Replace the record of device <n>, with another tag set of its kind, in the draft. */
 void world_change(struct world *w, uint32_t n, struct row_rng *rng);
+void world_change_to(struct world *w, uint32_t n, uint32_t posture);
 /* Another tag set, that no device has yet. */
 uint32_t world_new_posture(struct world *w, struct row_rng *rng);

@@ -5,12 +5,15 @@
  * connections, of which at most 10,000 exchange requests and responses. All stacks live at the same
  * time and take turns, so that the machine's other load falls on all of them.
  *
- *	tcp_scale [--min N] [--max N] [--rounds N] [--exchanges N] [--no-timestamps]
+ *	tcp_scale [--quick] [--core N] [--min N] [--max N] [--rounds N] [--exchanges N]
+ *		  [--no-timestamps]
  *
- * A table, then one line of JSON for each size. Cycles are of the TSC, in the engine and in the
+ * Rows on standard output, two for each size: cycles a segment, and the bytes that the stack has
+ * allocated; a table of them on standard error. Cycles are of the TSC, in the engine and in the
  * owner's reading and writing; neither making the peers' packets nor freeing ours is counted.
  */
 
+#include "bench/micro/row.h"
 #include "tests/lib/eal_test.h"
 #include "tests/lib/tcp_crowd.h"
 
@@ -18,7 +21,6 @@
 #include <rte_mbuf.h>
 
 #include <getopt.h>
-#include <inttypes.h>
 #include <string.h>
 
 #define MAX_SIZES 4u
@@ -108,31 +110,38 @@ static void report(struct one *all, unsigned n, unsigned rounds)
 {
 	double base = 0;
 
-	printf("%11s %7s %10s %10s %10s %8s %11s %7s\n", "connections", "active", "cycles/seg",
-	       "least", "most", "to 1st", "bytes/conn", "open s");
+	fprintf(stderr, "%11s %7s %10s %10s %10s %8s %11s %7s\n", "connections", "active",
+		"cycles/seg", "least", "most", "to 1st", "bytes/conn", "open s");
 	for (unsigned i = 0; i < n; i++) {
 		struct one *o = &all[i];
-		const double bytes = (double)tcp_stack_bytes(o->w->st) / o->nb;
+		double sorted[MAX_ROUNDS];
 
-		qsort(o->cycles, rounds, sizeof(o->cycles[0]), by_value);
-		const double median = o->cycles[rounds / 2];
+		memcpy(sorted, o->cycles, sizeof(sorted));
+		qsort(sorted, rounds, sizeof(sorted[0]), by_value);
+		const double median = sorted[rounds / 2];
 
 		if (i == 0)
 			base = median;
-		printf("%11u %7u %10.0f %10.0f %10.0f %8.2f %11.1f %7.2f\n", o->nb, o->nb_active,
-		       median, o->cycles[0], o->cycles[rounds - 1], median / base, bytes,
-		       o->open_s);
+		fprintf(stderr, "%11u %7u %10.0f %10.0f %10.0f %8.2f %11.1f %7.2f\n", o->nb,
+			o->nb_active, median, sorted[0], sorted[rounds - 1], median / base,
+			(double)tcp_stack_bytes(o->w->st) / o->nb, o->open_s);
 	}
-	for (unsigned i = 0; i < n; i++) {
-		const struct one *o = &all[i];
+}
 
-		printf("{\"bench\": \"tcp_scale\", \"connections\": %u, \"active\": %u, "
-		       "\"cycles_per_segment\": {\"median\": %.1f, \"min\": %.1f, \"max\": %.1f}, "
-		       "\"rounds\": %u, \"bytes_per_connection\": %.1f, \"flights_in_use\": %u}\n",
-		       o->nb, o->nb_active, o->cycles[rounds / 2], o->cycles[0],
-		       o->cycles[rounds - 1], rounds, (double)tcp_stack_bytes(o->w->st) / o->nb,
-		       tcp_stack_nb_flights(o->w->st));
-	}
+static bool put_rows(const struct one *o, unsigned rounds)
+{
+	struct row r;
+
+	row_begin(&r, "cycles/segment", "tcp/segment/%u-connections", o->nb);
+	for (unsigned i = 0; i < rounds; i++)
+		row_sample(&r, o->cycles[i]);
+	row_note(&r, "in and out, %u connections active, %u places for bytes under way",
+		 o->nb_active, tcp_stack_nb_flights(o->w->st));
+	const bool is_ok = row_end(&r);
+
+	row_begin(&r, "bytes/connection", "tcp/memory/%u-connections", o->nb);
+	row_sample(&r, (double)tcp_stack_bytes(o->w->st) / o->nb);
+	return row_end(&r) && is_ok;
 }
 
 int main(int argc, char **argv)
@@ -143,10 +152,12 @@ int main(int argc, char **argv)
 		{"rounds", required_argument, NULL, 'r'},
 		{"exchanges", required_argument, NULL, 'e'},
 		{"no-timestamps", no_argument, NULL, 't'},
+		{"quick", no_argument, NULL, 'q'},
+		{"core", required_argument, NULL, 'c'},
 		{0},
 	};
 	static struct one all[MAX_SIZES];
-	uint64_t min = 1000, max = 1000000, rounds = 63, exchanges = 20000;
+	uint64_t min = 1000, max = 1000000, rounds = 21, exchanges = 20000, core = UINT64_MAX;
 	bool has_ts = true;
 	unsigned n = 0;
 	int opt;
@@ -164,10 +175,16 @@ int main(int argc, char **argv)
 			exchanges = v;
 		else if (opt == 't')
 			has_ts = false;
+		else if (opt == 'c')
+			core = v;
+		else if (opt == 'q')
+			max = 100000, rounds = 7, exchanges = 6000;
 		else
 			return 2;
 	}
 	eal_test_init_mem("64");
+	if (core != UINT64_MAX && !row_pin((int)core))
+		return 2;
 	struct rte_mempool *pool = rte_pktmbuf_pool_create(
 		"crowd", 4095, 256, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
 
@@ -193,9 +210,11 @@ int main(int argc, char **argv)
 		}
 	}
 	report(all, n, (unsigned)rounds);
+	bool is_ok = true;
 	for (unsigned i = 0; i < n; i++) {
+		is_ok &= put_rows(&all[i], (unsigned)rounds);
 		crowd_free(all[i].w);
 		free(all[i].active);
 	}
-	return 0;
+	return is_ok ? 0 : 1;
 }

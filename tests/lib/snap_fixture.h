@@ -19,6 +19,7 @@
 #include "common/snap/snap_arena.h"
 #include "common/snap/snap_build.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -33,10 +34,10 @@ struct snap_fixture {
 	struct snap_build *build;
 
 	/* what publish() was told */
-	uint64_t root_off;
+	_Atomic(uint64_t) root_off; /* another thread may read it */
 	uint64_t nb_publishes;
-	/* grace periods up to this token are over; UINT64_MAX, the default: all */
-	uint64_t done_token;
+	/* grace periods up to this token are over; UINT64_MAX, the default: all; or set it */
+	_Atomic(uint64_t) done_token;
 
 	/* settings of the configuration, used by fixture_policies(); may be changed before it */
 	uint8_t client_cert, empty_cert_action, log_blocked;
