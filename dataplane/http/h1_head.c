@@ -78,7 +78,14 @@ static int parse_version(struct h1_cursor *c, struct h1_head *head, enum outcome
 			 enum outcome *ret_outcome)
 {
 	static const char pattern[8] = "HTTP/d.d";
+	const uint8_t *p = c->in.ptr + c->pos;
 
+	/* What everybody sends; all else, and a part of it, byte by byte. */
+	if (c->in.len - c->pos >= sizeof(pattern) && memcmp(p, "HTTP/1.1", sizeof(pattern)) == 0) {
+		c->pos += sizeof(pattern);
+		head->minor = 1;
+		return 0;
+	}
 	for (size_t i = 0; i < sizeof(pattern); i++, c->pos++) {
 		if (h1_at_end(c))
 			return -EAGAIN;

@@ -77,8 +77,11 @@ static inline uint8_t h1_byte(const struct h1_cursor *c)
 
 static inline void h1_skip_class(struct h1_cursor *c, unsigned mask)
 {
-	while (!h1_at_end(c) && h1_has_class(h1_byte(c), mask))
-		c->pos++;
+	const uint8_t *p = c->in.ptr + c->pos, *const end = c->in.ptr + c->in.len;
+
+	while (p < end && h1_has_class(*p, mask))
+		p++;
+	c->pos = (size_t)(p - c->in.ptr);
 }
 
 /* Bytes from <start> up to the cursor. */
@@ -95,6 +98,9 @@ static inline int h1_refuse(enum outcome *ret_outcome, enum outcome o)
 
 /* Every byte of <s> is of a class in <mask>, and there is one. */
 bool h1_is_all(struct slice s, unsigned mask);
+
+/* Over all bytes that a field value may have (H1_C_VALUE); h1_fields.c. */
+void h1_skip_value(struct h1_cursor *c);
 
 /*
  * Take the field lines up to and with the empty line that ends the head; h1_fields.c. What the

@@ -202,20 +202,21 @@ static bool is_ip_literal(struct slice s, struct ip_addr *ret)
 /* Labels of letters, digits, '-' and '_', none empty, none longer than 63. */
 static bool is_reg_name(struct slice s)
 {
-	size_t label = 0;
+	struct h1_cursor c = {.in = s};
 
-	if (s.len == 0 || s.len > MAX_HOST)
+	if (s.len > MAX_HOST)
 		return false;
-	for (size_t i = 0; i < s.len; i++) {
-		if (s.ptr[i] == '.') {
-			if (label == 0)
-				return false;
-			label = 0;
-		} else if (!h1_has_class(s.ptr[i], H1_C_HOST) || ++label > 63) {
+	while (true) {
+		const size_t start = c.pos;
+		h1_skip_class(&c, H1_C_HOST);
+		if (c.pos == start || c.pos - start > 63)
 			return false;
-		}
+		if (h1_at_end(&c))
+			return true;
+		if (h1_byte(&c) != '.')
+			return false;
+		c.pos++;
 	}
-	return label > 0;
 }
 
 static bool is_port(struct slice s)

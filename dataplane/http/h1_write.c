@@ -8,7 +8,8 @@
 #include "http/block_page.h"
 #include "http/h1_priv.h"
 
-void h1_write(struct h1_writer *w, struct slice s)
+/* Inline, so that what is a literal is a few stores. */
+static inline void put(struct h1_writer *w, struct slice s)
 {
 	if (w->is_full || s.len > w->cap - w->len) {
 		w->is_full = true;
@@ -17,6 +18,11 @@ void h1_write(struct h1_writer *w, struct slice s)
 	if (s.len > 0)
 		memcpy(w->buf + w->len, s.ptr, s.len);
 	w->len += s.len;
+}
+
+void h1_write(struct h1_writer *w, struct slice s)
+{
+	put(w, s);
 }
 
 void h1_write_str(struct h1_writer *w, const char *s)
@@ -36,7 +42,7 @@ void h1_write_uint(struct h1_writer *w, uint64_t v)
 	h1_write(w, slice_of(digits + at, sizeof(digits) - at));
 }
 
-#define WRITE_LIT(w, lit) h1_write(w, SLICE_LIT(lit))
+#define WRITE_LIT(w, lit) put(w, SLICE_LIT(lit))
 
 /* Received fields were checked when they were parsed. */
 static void write_field(struct h1_writer *w, struct slice name, struct slice value)
@@ -60,13 +66,22 @@ static void write_field(struct h1_writer *w, struct slice name, struct slice val
 	w->len += len;
 }
 
-void h1_write_header(struct h1_writer *w, const char *name, struct slice value)
+static void write_checked(struct h1_writer *w, struct slice name, struct slice value)
 {
-	if (value.len > 0 && !h1_is_all(value, H1_C_VALUE)) {
+	struct h1_cursor c = {.in = value};
+
+	if (value.len > 0)
+		h1_skip_value(&c);
+	if (!h1_at_end(&c)) {
 		w->is_full = true;
 		return;
 	}
-	write_field(w, slice_str(name), value);
+	write_field(w, name, value);
+}
+
+void h1_write_header(struct h1_writer *w, const char *name, struct slice value)
+{
+	write_checked(w, slice_str(name), value);
 }
 
 /* Is <name> an option of the list <value>? */
@@ -121,10 +136,10 @@ static void write_upgrade(struct h1_writer *w, const struct h1_head *head)
 	WRITE_LIT(w, "\r\n");
 }
 
-static void write_identity(struct h1_writer *w, const char *name, struct slice value)
+static void write_identity(struct h1_writer *w, struct slice name, struct slice value)
 {
 	if (value.len > 0)
-		h1_write_header(w, name, value);
+		write_checked(w, name, value);
 }
 
 static bool is_forwarded_to_server(const struct h1_head *head, struct slice name)
@@ -145,19 +160,19 @@ void h1_write_request(struct h1_writer *w, const struct h1_head *head, struct sl
 		h1_write(w, head->query);
 	}
 	WRITE_LIT(w, " HTTP/1.1\r\n");
-	h1_write_header(w, "Host", host);
+	write_checked(w, SLICE_LIT("Host"), host);
 	for (uint32_t i = 0; i < head->nb_headers; i++) {
 		const struct h1_header *h = &head->header[i];
 		if (is_forwarded_to_server(head, h->name))
 			write_field(w, h->name, h->value);
 	}
-	write_identity(w, "X-Forwarded-For", id->client_ip);
-	write_identity(w, "X-Forwarded-Proto", id->proto);
-	write_identity(w, "X-Forwarded-Host", id->host);
-	write_identity(w, "X-Tagwarden-Device-UID", id->device_uid);
-	write_identity(w, "X-Tagwarden-User", id->device_user);
-	write_identity(w, "X-Tagwarden-EMS", id->ems_serial);
-	write_identity(w, "X-Request-Id", id->request_id);
+	write_identity(w, SLICE_LIT("X-Forwarded-For"), id->client_ip);
+	write_identity(w, SLICE_LIT("X-Forwarded-Proto"), id->proto);
+	write_identity(w, SLICE_LIT("X-Forwarded-Host"), id->host);
+	write_identity(w, SLICE_LIT("X-Tagwarden-Device-UID"), id->device_uid);
+	write_identity(w, SLICE_LIT("X-Tagwarden-User"), id->device_user);
+	write_identity(w, SLICE_LIT("X-Tagwarden-EMS"), id->ems_serial);
+	write_identity(w, SLICE_LIT("X-Request-Id"), id->request_id);
 	write_upgrade(w, head);
 	write_framing(w, head->framing, head->content_length);
 	WRITE_LIT(w, "\r\n");

@@ -358,9 +358,7 @@ static void on_deadline(struct session *s)
 
 static void on_upstream_timer(struct session_worker *sw, struct upstream_conn *c)
 {
-	if (c->user == NULL)
-		upstream_on_idle_event(sw->upstream, c, sw->now_us);
-	else
+	if (upstream_on_timer(sw->upstream, c, sw->now_us))
 		request_retry(c->user, OUTCOME_UPSTREAM_TIMEOUT);
 }
 

@@ -252,6 +252,10 @@ int tls_conn_read(struct tls_conn *c, void *buf, size_t cap, size_t *ret_n)
 		return -EPROTO;
 	if (tls_conn_flush(c) == -EPROTO)
 		return -EPROTO;
+	/* Most events tell of acknowledgements: that nothing came needs no record buffer to see. */
+	if (stream_peek(c->stream).len == 0 && !SSL_has_pending(c->ssl) &&
+	    !stream_is_eof(c->stream))
+		return -EAGAIN;
 	/*
 	 * libssl stops after a record that is no payload (a ticket, a key update). Payload may
 	 * stand behind it, and no event will tell of that; libssl bounds how many it takes.

@@ -162,7 +162,6 @@ static struct upstream_conn *take_idle(struct upstream *u, struct upstream_serve
 	LIST_REMOVE(c, link);
 	s->nb_idle--;
 	u->nb_idle--;
-	wheel_cancel(u->p.wheel, &c->timer);
 	c->state = UPSTREAM_BUSY;
 	c->is_reused = true;
 	c->user = user;
@@ -288,7 +287,20 @@ void upstream_release(struct upstream *u, struct upstream_conn *c, bool is_reusa
 	LIST_INSERT_HEAD(&s->idle, c, link);
 	s->nb_idle++;
 	u->nb_idle++;
-	wheel_arm(u->p.wheel, &c->timer, now_us + UPSTREAM_IDLE_US);
+	c->idle_until_us = now_us + UPSTREAM_IDLE_US;
+	if (!wheel_timer_is_armed(&c->timer))
+		wheel_arm(u->p.wheel, &c->timer, c->idle_until_us);
+}
+
+bool upstream_on_timer(struct upstream *u, struct upstream_conn *c, uint64_t now_us)
+{
+	if (c->state == UPSTREAM_OPENING)
+		return true;
+	if (c->state == UPSTREAM_IDLE && now_us >= c->idle_until_us)
+		upstream_on_idle_event(u, c, now_us);
+	else if (c->state == UPSTREAM_IDLE)
+		wheel_arm(u->p.wheel, &c->timer, c->idle_until_us);
+	return false;
 }
 
 void upstream_on_idle_event(struct upstream *u, struct upstream_conn *c, uint64_t now_us)

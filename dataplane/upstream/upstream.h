@@ -56,7 +56,12 @@ struct upstream_conn {
 	struct tls_conn *tls; /* NULL: plain */
 	struct upstream_server *server;
 	void *user; /* the session it is lent to, NULL while idle */
+	/*
+	 * Opening takes too long; or it has been idle too long. It is left armed while the
+	 * connection is lent, and finds out what it is worth when it fires.
+	 */
 	struct wheel_timer timer;
+	uint64_t idle_until_us;
 	LIST_ENTRY(upstream_conn) link;
 };
 
@@ -113,7 +118,9 @@ void upstream_release(struct upstream *u, struct upstream_conn *c, bool is_reusa
 		      uint64_t now_us);
 /* Open, and nothing has come that was not asked for. */
 bool upstream_conn_is_quiet(struct upstream_conn *c);
-/* Events on, or the timer of, a connection that is IDLE: it ends. */
+/* Its timer fired. True: it is OPENING, and that took too long. */
+bool upstream_on_timer(struct upstream *u, struct upstream_conn *c, uint64_t now_us);
+/* Something happened to a connection that is IDLE: it ends. */
 void upstream_on_idle_event(struct upstream *u, struct upstream_conn *c, uint64_t now_us);
 /*
  * The configuration changed: close what is idle, forget all servers that lend nothing; busy
