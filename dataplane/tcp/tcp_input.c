@@ -477,6 +477,15 @@ static void prefetch_rest(const void *conn)
 		rte_prefetch0((const uint8_t *)conn + (size_t)line * 64);
 }
 
+/* Its text will be summed, or copied to the reader: it may come from another core, or a NIC. */
+static void prefetch_text(const struct rte_mbuf *m)
+{
+	const uint8_t *p = rte_pktmbuf_mtod(m, const uint8_t *);
+
+	for (uint32_t at = 0; at < m->data_len; at += 64)
+		rte_prefetch0(p + at);
+}
+
 /*
  * At most INPUT_BURST packets, so that the cache misses of one run beside those of others and
  * beside their work: all buckets are asked for, then the first line of what each points to, and
@@ -492,6 +501,8 @@ static void input_some(struct tcp_stack *st, struct rte_mbuf *const *pkts, uint1
 	for (uint16_t i = 0; i < nb; i++) {
 		struct tcp_segin *s = &segs[n];
 
+		if (i + 1 < nb)
+			prefetch_text(pkts[i + 1]);
 		s->m = pkts[i];
 		s->opts = (struct tcp_opts){0};
 		if (parse(st, s)) {

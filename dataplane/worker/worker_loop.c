@@ -9,6 +9,7 @@
 #include "worker/worker_priv.h"
 
 #include <rte_mbuf.h>
+#include <rte_prefetch.h>
 
 static void on_icmp_error(struct worker *w, const struct ip_icmp_error *e, uint64_t now_us)
 {
@@ -47,6 +48,8 @@ static void input(struct worker *w, struct rte_mbuf **pkts, uint16_t nb, uint64_
 	for (uint16_t i = 0; i < nb; i++) {
 		uint8_t iface;
 
+		if (i + 4 < nb)
+			rte_prefetch0(rte_pktmbuf_mtod(pkts[i + 4], const void *));
 		switch (eth_input(&w->eth, pkts[i], &iface)) {
 		case ETH_V_ARP:
 			arp_input(&w->arp, iface, pkts[i], now_us);
