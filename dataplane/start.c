@@ -8,6 +8,7 @@
 #include "common/shm/rcu.h"
 #include "eal/eal_start.h"
 #include "tls/tls_process.h"
+#include "tls/tls_sessions.h"
 
 #include <rte_eal.h>
 #include <rte_ethdev.h>
@@ -24,7 +25,8 @@
 LOG_TYPE("dataplane");
 
 #define NB_RECORDS 8192u
-#define DEAD_MS 3000u /* a heartbeat older than this is nobody's */
+#define MIN_TLS_SESSIONS 1024u /* a worker */
+#define DEAD_MS 3000u          /* a heartbeat older than this is nobody's */
 
 struct dataplane dp = {
 	.shm_dir = SHM_DEFAULT_DIR,
@@ -363,16 +365,29 @@ void dataplane_free_workers(void)
 		worker_free(dp.worker[i]);
 		dp.worker[i] = NULL;
 	}
+	tls_sessions_free(dp.tls_sessions);
+	dp.tls_sessions = NULL;
+}
+
+/* As many sessions to come back to as there may be connections. */
+static int make_tls_sessions(const struct snap_config *c)
+{
+	dp.tls_sessions = tls_sessions_new(
+		dp.nb_workers, RTE_MAX(c->max_connections / dp.nb_workers, MIN_TLS_SESSIONS));
+	return dp.tls_sessions == NULL ? -ENOMEM : 0;
 }
 
 int dataplane_make_workers(void)
 {
+	if (make_tls_sessions(dp.view.config) < 0)
+		return -ENOMEM;
 	for (uint32_t i = 0; i < dp.nb_workers; i++) {
 		const struct worker_params p = {
 			.index = i,
 			.shm = &dp.shm,
 			.io = &dp.io,
 			.port_device = (const char *const *)dp.device,
+			.tls_sessions = dp.tls_sessions,
 			.config = dp.view.config,
 			.nb_rows = worker_nb_rows(dp.view.config),
 		};

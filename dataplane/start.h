@@ -33,6 +33,7 @@ struct dataplane {
 	struct privilege privilege;
 	bool has_privilege;
 	struct io io;
+	struct tls_sessions *tls_sessions;
 	struct worker *worker[SNAP_MAX_WORKERS];
 	uint32_t nb_workers;
 	uint64_t fingerprint;

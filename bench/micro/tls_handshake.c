@@ -18,6 +18,7 @@
 #include "tests/lib/mem_stream.h"
 #include "tls/tls.h"
 #include "tls/tls_process.h"
+#include "tls/tls_sessions.h"
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -75,6 +76,7 @@ static struct {
 	SSL_CTX *stock; /* subject libssl */
 	struct secrets *secrets;
 	struct tls_worker *worker;
+	struct tls_sessions *sessions;
 	struct tls_service *service;
 	uint32_t turn;
 	struct device *now;
@@ -202,7 +204,13 @@ static void make_ours(void)
 
 	make_secrets();
 	b.worker = tls_worker_new(b.secrets, b.kind->is_cold ? 0 : 16384);
-	if (b.worker == NULL || tls_service_new(b.worker, &p, &b.service, &why) < 0)
+	b.sessions = tls_sessions_new(1, 1024);
+	if (b.worker == NULL || b.sessions == NULL)
+		die("memory");
+	/* TLS_HANDSHAKE_STATELESS: by tickets instead, to compare. */
+	if (getenv("TLS_HANDSHAKE_STATELESS") == NULL)
+		tls_worker_use_sessions(b.worker, b.sessions, 0);
+	if (tls_service_new(b.worker, &p, &b.service, &why) < 0)
 		die(why);
 	tls_worker_set_time(b.worker, NOW_S);
 }

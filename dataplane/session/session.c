@@ -3,6 +3,7 @@
 /* Pools, the life of a session, and the worker's round over what is ready. */
 
 #include "session/session_priv.h"
+#include "tls/tls_sessions.h"
 
 #include <stdlib.h>
 #include <time.h>
@@ -56,6 +57,8 @@ struct session_worker *session_worker_new(const struct session_params *params)
 	sw->next_id = params->worker + params->nb_workers;
 	record_ring_init(&sw->ring, params->shm, params->worker);
 	sw->tls = tls_worker_new(params->shm->secrets, CERT_CACHE);
+	if (sw->tls != NULL && params->tls_sessions != NULL)
+		tls_worker_use_sessions(sw->tls, params->tls_sessions, params->worker);
 
 	const struct upstream_params up = {
 		.max_conns = params->max_sessions + UPSTREAM_IDLE_MAX,

@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 struct session_worker;
+struct tls_sessions;
 
 /*
  * Fill <ret> with source address, a free local port and the destination, such that replies come
@@ -34,7 +35,8 @@ struct session_params {
 	uint32_t max_sessions;
 	struct tcp_stack *tcp;
 	struct shm *shm;
-	uint64_t *counters; /* by enum outcome */
+	struct tls_sessions *tls_sessions; /* of all workers; NULL: stateless tickets */
+	uint64_t *counters;                /* by enum outcome */
 	struct feedback_worker *feedback;
 	struct session_row *rows;
 	uint32_t nb_rows;

@@ -57,7 +57,7 @@ static int set_side(struct tls_conn *c, struct slice server_name)
 {
 	if (!c->s->is_client) {
 		/* Without a key libssl would make tickets that it keeps itself, or empty ones. */
-		if (!tls_ticket_has_key(c->s->w)) {
+		if (c->s->w->sessions == NULL && !tls_ticket_has_key(c->s->w)) {
 			SSL_set_options(c->ssl, SSL_OP_NO_TICKET);
 			SSL_set_num_tickets(c->ssl, 0);
 		}
@@ -108,6 +108,12 @@ void tls_conn_free(struct tls_conn *c)
 {
 	if (c == NULL)
 		return;
+	/*
+	 * That a connection ended without close_notify is no reason to forget its session (RFC 5246
+	 * 7.2.1); a fatal alert is, and libssl did so when it came or went.
+	 */
+	if (c->is_open)
+		SSL_set_shutdown(c->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
 	SSL_free(c->ssl);
 	tls_service_free(c->s);
 	free(c);
@@ -131,6 +137,15 @@ static int fail(struct tls_conn *c)
 	return -EPROTO;
 }
 
+static void note_shown(struct tls_conn *c)
+{
+	if (!c->peer.has_cert)
+		return;
+	c->has_shown = true;
+	c->shown_uid = c->peer.uid;
+	c->shown_serial = c->peer.serial;
+}
+
 /*
  * The identity of a full handshake was stored by tls_verify_client(); that of a resumed one is in
  * the session. Nothing but a verified certificate counts, whatever the mode.
@@ -142,6 +157,13 @@ static int bind_identity(struct tls_conn *c)
 
 	if (s->is_client)
 		return 0;
+	if (s->w->sessions != NULL && SSL_session_reused(c->ssl)) {
+		/* Such a session carries who it is, and no certificate. */
+		if (cert != NULL || tls_resume_bind(c) < 0)
+			return -EACCES;
+		note_shown(c);
+		return 0;
+	}
 	if (cert != NULL && SSL_get_verify_result(c->ssl) != X509_V_OK)
 		return -EACCES;
 	if (cert != NULL && SSL_session_reused(c->ssl) && tls_verify_resumed(s, cert, &c->peer) < 0)
@@ -150,11 +172,7 @@ static int bind_identity(struct tls_conn *c)
 		return -EACCES;
 	if (!c->peer.has_cert && s->client_cert == TLS_CLIENT_CERT_REQUIRED)
 		return -EACCES;
-	if (c->peer.has_cert) {
-		c->has_shown = true;
-		c->shown_uid = c->peer.uid;
-		c->shown_serial = c->peer.serial;
-	}
+	note_shown(c);
 	return 0;
 }
 

@@ -23,8 +23,38 @@ struct tls_known_cert {
 	uint8_t ems;
 };
 
+/* Who came, and what that was verified against: the part of a session that is not libssl's. */
+struct tls_ident {
+	uint8_t trust[TLS_HASH_LEN];       /* tls_service.trust */
+	int64_t full_s;                    /* when the client proved it, or came without any */
+	int64_t not_before_s, not_after_s; /* of the whole chain */
+	struct device_uid uid;
+	struct cert_serial serial;
+	uint8_t ems;
+	bool has_cert;
+};
+
+#define TLS_SESSION_ID_LEN 32u
+#define TLS_SECRET_MAX 48u
+/* From the full handshake on, however often it was resumed since. */
+#define TLS_SESSION_LIFE_S 7200
+
+/* A session in a table. Flat: it is copied between workers. */
+struct tls_stored {
+	uint8_t id[TLS_SESSION_ID_LEN];
+	uint8_t binding[TLS_HASH_LEN]; /* tls_service.binding */
+	uint8_t secret[TLS_SECRET_MAX];
+	uint8_t secret_len;
+	bool is_reusable; /* not taken out when it is looked up */
+	uint16_t version, cipher;
+	struct tls_ident ident;
+};
+
 struct tls_worker {
 	const struct secrets *secrets;
+	struct tls_sessions *sessions; /* NULL: stateless tickets, or none */
+	SSL_SESSION *empty_12, *empty_13;
+	uint8_t index; /* among the tables */
 	int64_t now_s;
 	BIO_METHOD *bio;
 	/* Fetched once: each EVP_sha256() and the like takes locks in its provider. */
@@ -51,6 +81,7 @@ struct tls_service {
 	uint32_t nb_ctx;
 	struct tls_trust_ca *cas;
 	uint32_t nb_cas;
+	uint8_t binding[TLS_HASH_LEN]; /* hash of what the owner binds sessions to */
 	uint8_t trust[TLS_HASH_LEN]; /* of the CAs and the depth: what a verification depends on */
 	int (*pick_cert)(void *user, struct slice sni);
 	bool (*is_revoked)(void *user, uint8_t ems, const struct cert_serial *serial);
@@ -69,6 +100,7 @@ struct tls_conn {
 	bool is_dead;   /* libssl reported a fatal error: it may only be freed */
 	bool is_closed; /* close_notify was queued */
 	bool has_shown;
+	bool has_extended_secret; /* the client offers it (RFC 7627) */
 	struct device_uid shown_uid;
 	struct cert_serial shown_serial;
 	enum outcome verify_outcome; /* OUTCOME__COUNT: verification has not failed */
@@ -83,6 +115,22 @@ BIO_METHOD *tls_bio_method_new(void);
 /* tls_ticket.c */
 bool tls_ticket_has_key(const struct tls_worker *w);
 void tls_ticket_install(SSL_CTX *ctx);
+
+/*
+ * tls_resume.c: sessions in the tables of tls_sessions.h. Note binds an identity to the session of
+ * a full handshake; bind takes it from that of a resumed one, -EACCES: it may not come in today.
+ */
+[[nodiscard]] int tls_resume_init(struct tls_worker *w);
+void tls_resume_fini(struct tls_worker *w);
+[[nodiscard]] int tls_resume_install(const struct tls_service *s, SSL_CTX *ctx);
+[[nodiscard]] int tls_resume_note(SSL *ssl, const struct tls_ident *ident);
+[[nodiscard]] int tls_resume_bind(struct tls_conn *c);
+
+/* tls_sessions.c: any worker, any table. Take copies, and leaves it only when it is reusable. */
+void tls_sessions_put(struct tls_sessions *t, const struct tls_stored *in);
+bool tls_sessions_take(struct tls_sessions *t, const uint8_t id[static TLS_SESSION_ID_LEN],
+		       struct tls_stored *ret);
+void tls_sessions_remove(struct tls_sessions *t, const uint8_t id[static TLS_SESSION_ID_LEN]);
 
 /* tls_verify.c */
 int tls_verify_client(X509_STORE_CTX *x, void *arg);

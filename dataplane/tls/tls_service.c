@@ -26,7 +26,6 @@
  * Six certificates with RSA-4096 keys. libssl decodes all of them before it asks us: 0.1 ms each.
  */
 #define MAX_CHAIN_BYTES (16 * 1024)
-#define TICKET_LIFE_S 7200
 
 static X509 *parse_cert(struct slice der)
 {
@@ -94,6 +93,8 @@ static int on_hello(SSL *ssl, int *ret_alert, void *)
 	size_t len;
 
 	c->sni_len = 0;
+	c->has_extended_secret =
+		SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_extended_master_secret, &ext, &len);
 	if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_server_name, &ext, &len) &&
 	    read_sni(c, ext, len) < 0) {
 		*ret_alert = SSL_AD_DECODE_ERROR;
@@ -244,24 +245,27 @@ static int server_ctx_new(struct tls_service *s, const struct tls_service_params
 			  const char **ret_why)
 {
 	SSL_CTX *ctx = ctx_new(TLS_server_method());
-	uint8_t binding[TLS_HASH_LEN];
 
 	*ret_why = "out of memory";
 	if (ctx == NULL)
 		return -ENOMEM;
 	s->ctx[i] = ctx;
 	s->nb_ctx = i + 1;
-	if (hash(s->w, p->binding, binding) < 0 ||
-	    !SSL_CTX_set_session_id_context(ctx, binding, sizeof(binding)) || add_cas(s, ctx) < 0)
+	if (hash(s->w, p->binding, s->binding) < 0 ||
+	    !SSL_CTX_set_session_id_context(ctx, s->binding, sizeof(s->binding)) ||
+	    add_cas(s, ctx) < 0)
 		return -ENOMEM;
 	SSL_CTX_set_verify(ctx, verify_mode(s->client_cert), NULL);
 	SSL_CTX_set_cert_verify_callback(ctx, tls_verify_client, NULL);
 	SSL_CTX_set_max_cert_list(ctx, MAX_CHAIN_BYTES);
 	SSL_CTX_set_client_hello_cb(ctx, on_hello, NULL);
 	SSL_CTX_set_alpn_select_cb(ctx, on_alpn, NULL);
-	SSL_CTX_set_timeout(ctx, TICKET_LIFE_S);
+	SSL_CTX_set_timeout(ctx, TLS_SESSION_LIFE_S);
 	SSL_CTX_set_num_tickets(ctx, 1);
-	tls_ticket_install(ctx);
+	if (s->w->sessions == NULL)
+		tls_ticket_install(ctx);
+	else if (tls_resume_install(s, ctx) < 0)
+		return -ENOMEM;
 	return use_cert(ctx, &p->certs[i], ret_why);
 }
 

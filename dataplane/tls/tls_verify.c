@@ -174,9 +174,9 @@ static int verify_chain(const struct tls_service *s, X509_STORE_CTX *x)
 	return err == X509_V_OK ? X509_V_ERR_UNSPECIFIED : err;
 }
 
-/* The slow way: build and verify the chain, find the EMS, remember. */
+/* The slow way: build and verify the chain, find the EMS, remember. <k> has the hash. */
 static int verify_unknown(const struct tls_service *s, X509_STORE_CTX *x, X509 *cert,
-			  const uint8_t *hash, struct tls_peer *peer)
+			  struct tls_known_cert *k)
 {
 	if (sk_X509_num(X509_STORE_CTX_get0_untrusted(x)) > MAX_CHAIN)
 		return X509_V_ERR_CERT_CHAIN_TOO_LONG;
@@ -192,18 +192,15 @@ static int verify_unknown(const struct tls_service *s, X509_STORE_CTX *x, X509 *
 		n < 2 ? NULL : find_ca(s, cert, sk_X509_value(chain, n - 1));
 	if (ca == NULL)
 		return X509_V_ERR_CERT_REJECTED;
-	peer->ems = ca->ems;
-
-	struct tls_known_cert k = {.ems = ca->ems};
-	memcpy(k.cert, hash, TLS_HASH_LEN);
-	memcpy(k.trust, s->trust, TLS_HASH_LEN);
-	narrow_dates(&k, chain);
-	tls_known_put(s->w, &k);
+	k->ems = ca->ems;
+	memcpy(k->trust, s->trust, TLS_HASH_LEN);
+	narrow_dates(k, chain);
+	tls_known_put(s->w, k);
 	return X509_V_OK;
 }
 
 static int verify_leaf(const struct tls_service *s, X509_STORE_CTX *x, X509 *cert,
-		       struct tls_peer *peer)
+		       struct tls_known_cert *k, struct tls_peer *peer)
 {
 	uint8_t hash[EVP_MAX_MD_SIZE];
 	unsigned len = sizeof(hash);
@@ -211,16 +208,36 @@ static int verify_leaf(const struct tls_service *s, X509_STORE_CTX *x, X509 *cer
 
 	if (!X509_digest(cert, s->w->sha256, hash, &len) || len != TLS_HASH_LEN)
 		return X509_V_ERR_UNSPECIFIED;
-	const struct tls_known_cert *k = tls_known_find(s->w, hash, s->trust);
-	if (k != NULL)
-		peer->ems = k->ems;
+	memcpy(k->cert, hash, TLS_HASH_LEN);
+	const struct tls_known_cert *known = tls_known_find(s->w, hash, s->trust);
+	if (known != NULL)
+		*k = *known;
 	else
-		err = verify_unknown(s, x, cert, hash, peer);
+		err = verify_unknown(s, x, cert, k);
 	if (err != X509_V_OK)
 		return err;
+	peer->ems = k->ems;
 	if (read_identity(cert, peer) < 0)
 		return X509_V_ERR_CERT_REJECTED;
 	return is_revoked(s, peer) ? X509_V_ERR_CERT_REVOKED : X509_V_OK;
+}
+
+/* What a session of this client is to carry. */
+static int note_ident(SSL *ssl, const struct tls_service *s, const struct tls_known_cert *k,
+		      const struct tls_peer *peer)
+{
+	struct tls_ident id = {.full_s = s->w->now_s,
+			       .not_before_s = k->not_before_s,
+			       .not_after_s = k->not_after_s,
+			       .uid = peer->uid,
+			       .serial = peer->serial,
+			       .ems = peer->ems,
+			       .has_cert = true};
+
+	if (s->w->sessions == NULL)
+		return 0;
+	memcpy(id.trust, s->trust, TLS_HASH_LEN);
+	return tls_resume_note(ssl, &id);
 }
 
 /*
@@ -233,11 +250,14 @@ int tls_verify_client(X509_STORE_CTX *x, void *)
 	struct tls_conn *c = tls_conn_of(ssl);
 	X509 *cert = X509_STORE_CTX_get0_cert(x);
 	struct tls_peer peer = {.has_cert = true};
+	struct tls_known_cert k = {};
 
 	if (cert == NULL)
 		return 0;
 	note_shown(c, cert);
-	const int err = verify_leaf(c->s, x, cert, &peer);
+	int err = verify_leaf(c->s, x, cert, &k, &peer);
+	if (err == X509_V_OK && note_ident(ssl, c->s, &k, &peer) < 0)
+		err = X509_V_ERR_OUT_OF_MEM;
 	X509_STORE_CTX_set_error(x, err);
 	if (err != X509_V_OK) {
 		c->verify_outcome = err == X509_V_ERR_CERT_REVOKED ? OUTCOME_TLS_CERT_REVOKED

@@ -29,8 +29,8 @@ struct tls_worker *tls_worker_new(const struct secrets *secrets, uint32_t cert_c
 		w->nb_known = round_up_pow2(cert_cache);
 		w->known = calloc(w->nb_known, sizeof(*w->known));
 	}
-	if (w->bio == NULL || w->sha256 == NULL || w->ticket_cipher == NULL ||
-	    (cert_cache > 0 && w->known == NULL)) {
+	if (tls_resume_init(w) < 0 || w->bio == NULL || w->sha256 == NULL ||
+	    w->ticket_cipher == NULL || (cert_cache > 0 && w->known == NULL)) {
 		tls_worker_free(w);
 		return NULL;
 	}
@@ -41,6 +41,7 @@ void tls_worker_free(struct tls_worker *w)
 {
 	if (w == NULL)
 		return;
+	tls_resume_fini(w);
 	BIO_meth_free(w->bio);
 	EVP_MD_free(w->sha256);
 	EVP_CIPHER_free(w->ticket_cipher);

@@ -86,6 +86,7 @@ static struct session_worker *make_session(struct worker *w, const struct worker
 		.max_sessions = sessions_per_worker(wp->config),
 		.tcp = w->tcp,
 		.shm = w->shm,
+		.tls_sessions = wp->tls_sessions,
 		.counters = w->counters,
 		.feedback = w->feedback,
 		.rows = shm_feedback_rows(w->shm, w->index),

@@ -96,7 +96,8 @@ struct worker_params {
 	struct shm *shm;
 	const struct io *io;
 	const char *const *port_device;
-	const struct snap_config *config; /* used during the call only */
+	struct tls_sessions *tls_sessions; /* of all workers, outlives them */
+	const struct snap_config *config;  /* used during the call only */
 	uint32_t nb_rows;
 };
 
