@@ -6,8 +6,8 @@
 #	core 0: tagwarden-load (clients and real server), control plane, emsim, this script
 #	core 1: the proxy, and nothing else
 #
-#	native  nginx, HAProxy: namespace T-proxy with its kernel's TCP; wan and lan are taps, whose
-#	        other ends are tagwarden-load's. Tagwarden: two memif ports.
+#	native  nginx, HAProxy: namespace T-proxy with its kernel's TCP; wan and lan are taps with
+#	        every offload, whose other ends are tagwarden-load's. Tagwarden: two memif ports.
 #	veth    a veth pair for each of wan and lan; tagwarden-load has one end, by AF_PACKET, and
 #	        nginx and HAProxy's kernel, or Tagwarden by AF_PACKET, the other.
 
@@ -98,7 +98,6 @@ tune_kernel()
 # kernel_end INTERFACE ADDRESS/LEN
 kernel_end()
 {
-	plain_link proxy "$1"
 	ip -n "$T-proxy" addr add "$2" dev "$1"
 	ip -n "$T-proxy" link set "$1" up
 }
@@ -107,12 +106,12 @@ make_taps()
 {
 	local name end
 	for name in wan lan; do
-		ip -n "$T-proxy" tuntap add dev $name mode tap multi_queue || skip "may not make a tap"
+		ip -n "$T-proxy" tuntap add dev $name mode tap vnet_hdr || skip "may not make a tap"
 	done
 	kernel_end wan 192.0.2.10/24
 	kernel_end lan 198.51.100.1/24
-	KERNEL_WAN=net_tap0,iface=wan
-	KERNEL_LAN=net_tap1,iface=lan
+	KERNEL_WAN=kernel:wan
+	KERNEL_LAN=kernel:lan
 	end=socket-abstract=no,bsize=2048,rsize=11
 	WAN_DEVICE=net_memif0,role=server,socket=$DIR/w.sock,$end
 	LAN_DEVICE=net_memif1,role=server,socket=$DIR/l.sock,$end
@@ -134,6 +133,8 @@ make_veths()
 	in_ns load sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1
 	ip -n "$T-proxy" link add wan type veth peer name kw netns "$T-load" || skip "no veth here"
 	ip -n "$T-proxy" link add lan type veth peer name kl netns "$T-load"
+	plain_link proxy wan
+	plain_link proxy lan
 	kernel_end wan 192.0.2.10/24
 	kernel_end lan 198.51.100.1/24
 	add_veth "$T-w" load tw 192.0.2.1/24

@@ -3,6 +3,7 @@
 #include "bench/load/engine.h"
 
 #include "bench/load/client.h"
+#include "bench/load/kernel_port.h"
 #include "eal/eal_start.h"
 
 #include <rte_cycles.h>
@@ -22,9 +23,18 @@ struct engine {
 	struct load_worker *worker[LOAD_MAX_WORKERS];
 	struct load_shared shared;
 	struct io io;
+	/* As EAL has them: a port to the kernel is net_null there. */
+	const char *device[2];
 	struct eal_args args;
 	bool has_hugepages;
 };
+
+static const char *eal_device(const char *device, uint32_t i)
+{
+	static const char *const null[] = {"net_null0,no-rx=1", "net_null1,no-rx=1"};
+
+	return kernel_port_of(device) == NULL ? device : null[i];
+}
 
 static int start_eal(struct engine *e, const char **ret_why)
 {
@@ -33,7 +43,7 @@ static int start_eal(struct engine *e, const char **ret_why)
 		.workers = o->workers,
 		.nb_workers = o->nb_workers,
 		.memory_mib = o->memory_mib,
-		.device = {slice_str(o->wan), slice_str(o->lan)},
+		.device = {slice_str(e->device[0]), slice_str(e->device[1])},
 		.nb_devices = o->lan == NULL ? 1 : 2,
 	};
 	int rc;
@@ -50,7 +60,8 @@ static int start_eal(struct engine *e, const char **ret_why)
 static int open_ports(struct engine *e, const char **ret_why, uint32_t *ret_port)
 {
 	const struct load_options *o = e->run->opt;
-	const struct slice device[] = {slice_str(o->wan), slice_str(o->lan)};
+	const struct slice device[] = {slice_str(e->device[0]), slice_str(e->device[1])};
+	const char *names[] = {kernel_port_of(o->wan), kernel_port_of(o->lan)};
 	const struct io_params p = {
 		.device = device,
 		.mtu = {o->mtu, o->mtu},
@@ -61,8 +72,14 @@ static int open_ports(struct engine *e, const char **ret_why, uint32_t *ret_port
 		.has_hugepages = e->has_hugepages,
 		.no_offloads = o->no_offloads,
 	};
+	int rc = io_open(&e->io, &p, ret_why, ret_port);
 
-	return io_open(&e->io, &p, ret_why, ret_port);
+	for (uint32_t i = 0; rc == 0 && i < p.nb_ports; i++) {
+		*ret_port = i;
+		if (names[i] != NULL)
+			rc = kernel_port_open(&e->io, i, names[i], ret_why);
+	}
+	return rc;
 }
 
 static uint64_t clock_ns(clockid_t id)
@@ -108,6 +125,8 @@ struct engine *engine_new(struct load_run *run, char *why, size_t why_cap)
 	if (e == NULL)
 		return NULL;
 	e->run = run;
+	e->device[0] = eal_device(run->opt->wan, 0);
+	e->device[1] = eal_device(run->opt->lan, 1);
 	rc = start_eal(e, &reason);
 	if (rc == 0)
 		rc = open_ports(e, &reason, &port);

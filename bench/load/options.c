@@ -44,7 +44,8 @@ struct spec {
 static const struct spec spec[] = {
 	{"Links and cores", "wan", "DEVICE",
 	 "DPDK device towards the proxy as its clients reach "
-	 "it\n(net_memif0,role=client,socket=/run/w.sock; net_tap0,iface=w; a PCI address)",
+	 "it\n(net_memif0,role=client,socket=/run/w.sock; net_tap0,iface=w; a PCI address;\n"
+	 "kernel:w is the kernel's tap interface w, with every offload)",
 	 K_STRING, AT(wan), 0, 0},
 	{NULL, "lan", "DEVICE", "the one towards its real servers; left out: no origin is played",
 	 K_STRING, AT(lan), 0, 0},
