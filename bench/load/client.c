@@ -25,20 +25,24 @@ static int make_conns(struct client *cl)
 
 	cl->nb_idle = share(o->idle, index, nb_workers);
 	cl->nb_conns = cl->nb_idle + share(o->connections, index, nb_workers);
+	const size_t nb_active = cl->nb_conns - cl->nb_idle;
+	uint64_t *start;
+
 	cl->conn = calloc(cl->nb_conns + 1, sizeof(*cl->conn));
-	cl->starts = calloc((size_t)(cl->nb_conns - cl->nb_idle) * o->in_flight + 1,
-			    sizeof(*cl->starts));
+	cl->starts = calloc(nb_active * o->in_flight + cl->nb_idle + 1, sizeof(*cl->starts));
 	cl->buf = malloc(CLIENT_BUF);
 	if (cl->conn == NULL || cl->starts == NULL || cl->buf == NULL)
 		return -1;
+	start = cl->starts;
 	for (uint32_t i = 0; i < cl->nb_conns; i++) {
 		struct client_conn *c = &cl->conn[i];
 
 		c->leg.is_client = true;
 		c->is_idle = i < cl->nb_idle;
 		c->device = (index + i * nb_workers) % nb_devices;
-		if (!c->is_idle)
-			c->start = cl->starts + (size_t)(i - cl->nb_idle) * o->in_flight;
+		/* An idle one has one request at most. */
+		c->start = start;
+		start += c->is_idle ? 1 : o->in_flight;
 	}
 	return 0;
 }

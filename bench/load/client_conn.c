@@ -120,6 +120,8 @@ void client_conn_opened(struct client *cl, struct client_conn *c)
 						      (double)cl->w->run->tsc_hz));
 	if (cl->is_connection_rate && !c->is_idle)
 		client_request_send(cl, c, c->begun_tsc);
+	else if (c->is_idle && cl->opt->idle_asks)
+		client_request_send(cl, c, now);
 	else
 		client_request_go_on(cl, c);
 }

@@ -77,6 +77,7 @@ struct load_options {
 	/* How much of it. */
 	uint32_t connections; /* that make requests */
 	uint32_t idle;        /* and that only stay open, once their handshake is done */
+	bool idle_asks;       /* after one request: proxies wait longer for a second one */
 	uint32_t in_flight;   /* requests on a connection before the first response */
 	uint32_t requests_per_connection; /* 0: for ever */
 	uint32_t request_size, response_size;

@@ -22,6 +22,7 @@
 #define GAUGES_US 100000u
 #define EMPTY_LOOPS 100u
 #define PAUSES 8u
+#define END_US 50000u
 
 static uint64_t monotonic_us(void)
 {
@@ -398,13 +399,17 @@ int load_worker_run(void *worker)
 
 	while (w->phase != LOAD_P_END)
 		loop(w);
-	client_abort_all(w->client);
-	/* Until what ends the connections has left. */
-	for (end_us = monotonic_us() + 20000; w->now_us < end_us;) {
-		w->now_us = monotonic_us();
-		(void)transmit(w);
-	}
 	w->gauges_us = 0;
 	set_gauges(w);
+	client_abort_all(w->client);
+	if (w->origin != NULL)
+		origin_close_all(w->origin);
+	/* Until what ends the connections has left and is acknowledged. */
+	for (end_us = w->now_us + END_US; w->now_us < end_us;) {
+		w->now_us = monotonic_us();
+		(void)receive(w);
+		tcp_tick(w->tcp, w->now_us);
+		(void)transmit(w);
+	}
 	return 0;
 }

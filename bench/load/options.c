@@ -89,6 +89,8 @@ static const struct spec spec[] = {
 	 4000000},
 	{NULL, "idle", "N", "more that only stay open after their handshake (0)", K_COUNT, AT(idle),
 	 0, 4000000},
+	{NULL, "idle-request", NULL, "each of those makes one request at first", K_FLAG,
+	 AT(idle_asks), 0, 0},
 	{NULL, "in-flight", "N", "requests on a connection before the first response (1)", K_COUNT,
 	 AT(in_flight), 1, LOAD_MAX_IN_FLIGHT},
 	{NULL, "requests-per-connection", "N", "then it is closed and made anew; 0: for ever (0)",

@@ -20,9 +20,10 @@ struct origin_conn {
 	struct load_leg leg; /* first: what TCP's user pointer points at */
 	bool must_close;
 	struct tcp_conn *tcp;
-	uint64_t body_in;  /* bytes of the request's body to come */
-	uint64_t body_out; /* bytes of the response's body to be written */
-	bool has_request;  /* its head was read, its response has not been begun */
+	struct origin_conn *next, **pprev; /* of all of them */
+	uint64_t body_in;                  /* bytes of the request's body to come */
+	uint64_t body_out;                 /* bytes of the response's body to be written */
+	bool has_request;                  /* its head was read, its response has not been begun */
 	uint32_t head_out; /* bytes of the response's head that were written; 0: none is begun */
 	uint64_t size;     /* of the response's body */
 	struct http_lite_buf head; /* of a request that came in pieces */
@@ -30,6 +31,7 @@ struct origin_conn {
 
 struct origin {
 	struct load_worker *w;
+	struct origin_conn *conns;
 	/* The head of a response with <head_size> bytes of body: the same one most of the time. */
 	uint64_t head_size;
 	uint32_t head_len;
@@ -69,8 +71,22 @@ struct origin *origin_new(struct load_worker *w)
 	return o;
 }
 
+/* TCP has it no longer. */
+static void forget(struct origin_conn *c)
+{
+	*c->pprev = c->next;
+	if (c->next != NULL)
+		c->next->pprev = c->pprev;
+	http_lite_buf_drop(&c->head);
+	free(c);
+}
+
 void origin_free(struct origin *o)
 {
+	if (o == NULL)
+		return;
+	while (o->conns != NULL)
+		forget(o->conns);
 	free(o);
 }
 
@@ -85,6 +101,11 @@ void origin_accept(struct origin *o, struct tcp_conn *tcp)
 	c->leg.is_client = false;
 	c->tcp = tcp;
 	tcp_conn_set_user(tcp, c);
+	c->next = o->conns;
+	c->pprev = &o->conns;
+	if (c->next != NULL)
+		c->next->pprev = &c->next;
+	o->conns = c;
 	load_add(&o->w->stats->origin_connections, 1);
 }
 
@@ -94,8 +115,13 @@ static void end(struct origin *o, struct origin_conn *c, bool is_wrong)
 		tcp_abort(c->tcp, o->w->now_us);
 	else
 		tcp_close(c->tcp, o->w->now_us);
-	http_lite_buf_drop(&c->head);
-	free(c);
+	forget(c);
+}
+
+void origin_close_all(struct origin *o)
+{
+	while (o->conns != NULL)
+		end(o, o->conns, false);
 }
 
 /* ---- responses ---- */

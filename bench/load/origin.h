@@ -17,3 +17,8 @@ void origin_free(struct origin *o);
 void origin_accept(struct origin *o, struct tcp_conn *tcp);
 /* What tcp_ready() said of a connection of the origin. */
 void origin_on_ready(struct origin *o, struct tcp_conn *tcp, uint32_t events);
+/*
+ * Close all connections, for the run is over: a proxy would keep those that just went silent, and
+ * use them when the next run begins.
+ */
+void origin_close_all(struct origin *o);
