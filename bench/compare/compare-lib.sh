@@ -292,7 +292,7 @@ scenario_options()
 	keepalive-1k-rate) OPTIONS+=(--connections 256 --rate "$COMMON_RATE") ;;
 	handshake-full) OPTIONS+=(--connections 32 --requests-per-connection 1 --handshake full) ;;
 	handshake-resumed) OPTIONS+=(--connections 32 --requests-per-connection 1 --handshake resumed) ;;
-	body-1m) OPTIONS+=(--connections 16 --response-size 1M) ;;
+	body-1m) OPTIONS+=(--connections 4 --response-size 1M) ;;
 	latency) OPTIONS+=(--connections 256 --rate "$(rates_of "$2")") ;;
 	esac
 }
