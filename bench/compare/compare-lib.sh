@@ -215,7 +215,7 @@ start_subject_nginx()
 	local log=off mask
 	[ -z "$is_logged" ] || log="$DIR/nginx-access.log traffic buffer=64k flush=1s"
 	mask=$(printf '1%0*d' "$CORE" 0)
-	render "$here/nginx.conf.in" "$DIR/nginx.conf" "AFFINITY=$mask" "LOG=$log"
+	render "${nginx_template:-$here/nginx.conf.in}" "$DIR/nginx.conf" "AFFINITY=$mask" "LOG=$log"
 	spawn nginx taskset -c $CORE ip netns exec "$T-proxy" nginx -c "$DIR/nginx.conf" \
 		-e "$DIR/nginx-error.log"
 	wait_for 5 is_listening || fail "nginx does not start"
@@ -225,7 +225,7 @@ start_subject_haproxy()
 {
 	local log="# none"
 	[ -z "$is_logged" ] || log="log stdout len 1024 format raw local0 info"
-	render "$here/haproxy.cfg.in" "$DIR/haproxy.cfg" "LOG=$log"
+	render "${haproxy_template:-$here/haproxy.cfg.in}" "$DIR/haproxy.cfg" "LOG=$log"
 	spawn haproxy taskset -c $CORE ip netns exec "$T-proxy" \
 		haproxy -db -f "$DIR/haproxy.cfg"
 	wait_for 5 is_listening || fail "HAProxy does not start"
