@@ -17,8 +17,8 @@ static const char *const error_names[LOAD_E__COUNT] = {
 };
 
 static const char *const phase_names[LOAD_P_END + 1] = {
-	[LOAD_P_RAMP] = "ramp", [LOAD_P_WARM_UP] = "warm-up", [LOAD_P_WINDOW] = "window",
-	[LOAD_P_HOLD] = "hold", [LOAD_P_END] = "end",
+	[LOAD_P_ANSWER] = "waiting", [LOAD_P_RAMP] = "ramp", [LOAD_P_WARM_UP] = "warm-up",
+	[LOAD_P_WINDOW] = "window",  [LOAD_P_HOLD] = "hold", [LOAD_P_END] = "end",
 };
 
 static uint32_t get32(const _Atomic(uint32_t) *c)

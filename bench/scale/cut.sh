@@ -18,11 +18,16 @@ scale_up
 make_devices "$DEVICES" FortiAD
 [ "$FLEET" -eq 0 ] || ems synth "$FLEET" >/dev/null || fail "no fleet"
 wait_for 60 fleet_in_force $((FLEET + DEVICES)) || fail "EMS's devices are not in force"
-start_load --connections "$SESSIONS" --rate "$FIRST_RATE,$RATE,$RATE" --ramp "$RAMP" --warm-up 1 \
+RATES=$FIRST_RATE
+# Where a lock is waited for, windows pass meanwhile.
+for ((i = ${MEASURE_LOCK:+-6} + 0; i < 4; i++)); do
+	RATES+=",$RATE"
+done
+start_load --connections "$SESSIONS" --rate "$RATES" --ramp "$RAMP" --warm-up 1 \
 	--duration "$WINDOW" --hold 3600 --timeout 30 --json "$DIR/load.json"
 export DIR API EMS SESSIONS CTL LOAD_PID=${PID[load]}
-python3 "$HOLD" ramp || fail "not all sessions came to be"
-python3 "$HOLD" reload || fail "a policy could not be changed"
-python3 "$HOLD" flip || fail "a tag could not be taken off"
+observe python3 "$HOLD" ramp || fail "not all sessions came to be"
+observe python3 "$HOLD" reload || fail "a policy could not be changed"
+observe python3 "$HOLD" flip || fail "a tag could not be taken off"
 stop load || true
 python3 "$HOLD" rows >&3 || fail "there were errors"

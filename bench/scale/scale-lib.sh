@@ -13,7 +13,7 @@ POLICIES='[{"id": 17, "name": "ZTNA-webserver-allow", "access_proxies": ["ZTNA-w
 LOAD=$BUILD/bench/load/tagwarden-load
 LOAD_CORE=${LOAD_CORE:-0}
 
-# wanted_ports: memif, the data plane is the one that listens.
+# memif_device NUMBER NAME: shared memory; the data plane is the one that listens.
 memif_device()
 {
 	echo "net_memif$1,role=server,socket-abstract=no,socket=$DIR/$2.sock"
@@ -63,14 +63,24 @@ worker_threads()
 	done
 }
 
-# load_words ARGUMENT...: the command line of the generator, one word a line, and told to run it.
+# start_load ARGUMENT...: the generator, its ends of the links made.
 start_load()
 {
-	spawn load "$LOAD" --no-huge --workers "$LOAD_CORE" \
+	spawn load nice -n -15 "$LOAD" --no-huge --workers "$LOAD_CORE" \
 		--wan "net_memif0,role=client,socket-abstract=no,socket=$DIR/w.sock" \
 		--lan "net_memif1,role=client,socket-abstract=no,socket=$DIR/l.sock" \
 		--target 192.0.2.10:9043 --client-net 192.0.2.20-192.0.2.119/24 \
 		--origin 198.51.100.20:8080 --certs "$EMS/devices" --progress "$@"
+}
+
+# observe COMMAND...: what asks and takes the time must not wait behind those that poll.
+observe()
+{
+	if [ "$(nproc)" -lt 4 ] && chrt -f 1 true 2>/dev/null; then
+		taskset -c "$LOAD_CORE" chrt -f 1 "$@"
+	else
+		"$@"
+	fi
 }
 
 # make_devices NUMBER TAG: with certificates; their UIDs in $DIR/uids.
