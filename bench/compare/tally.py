@@ -22,7 +22,7 @@ OTHERS = ("nginx", "haproxy")
 OPEN_LOOP = ("keepalive-1k-rate", "latency")
 # Where the busy time of a core that should be full is less than this, the row says so.
 FULL = 0.95
-COMPARED = ("requests/s", "cycles/request", "bytes/core-second", "latency p50", "latency p99",
+COMPARED = ("requests/s", "cycles/request", "bytes/core-s", "latency p50", "latency p99",
             "latency p999")
 
 
@@ -85,7 +85,7 @@ def metrics(run, window):
     if account["beside_s"] and n:
         yield "time beside/request", "us", "less", account["beside_s"] * 1e6 / n
     if run["scenario"] == "body-1m" and cycles:
-        yield "bytes/core-second", "bytes", "more", window["bytes_in"] * run["tsc_hz"] / cycles
+        yield "bytes/core-s", "bytes/core-s", "more", window["bytes_in"] * run["tsc_hz"] / cycles
     if n:
         yield "bytes/request", "bytes", "less", window["bytes_in"] / n
     for name in ("p50", "p99", "p999"):
@@ -131,7 +131,7 @@ class Table:
 
 
 def case_of(run, window, link):
-    case = f"{run['scenario']}/{link}"
+    case = f"{link}/{run['scenario']}"
     return case if run["scenario"] != "latency" else f"{case}/{window['rate']:.0f}"
 
 
