@@ -22,6 +22,7 @@ struct decide {
 	const struct snap_access_proxy *proxy;
 	struct policy_verdict *ret;
 	struct policy_trace *trace;
+	uint64_t fresh_until_ms; /* of the device's posture, without any policy's grace */
 	/* why accept policies that matched otherwise did not */
 	bool is_tags_failed;
 	bool is_stale;
@@ -123,7 +124,8 @@ static bool check_serial(struct decide *d, const struct snap_device *dev)
 
 static bool check_revoked(struct decide *d)
 {
-	bool is_revoked = snap_is_revoked(d->v, d->f->ems, &d->f->serial);
+	bool is_revoked =
+		d->v->root->revoked.count > 0 && snap_is_revoked(d->v, d->f->ems, &d->f->serial);
 
 	step(d, POLICY_STEP_REVOKED, truth_of(!is_revoked), SNAP_NONE);
 	if (is_revoked)
@@ -155,13 +157,12 @@ static bool check_device(struct decide *d)
 	const struct snap_device *dev = snap_device_find(d->v, &d->f->uid);
 
 	d->ret->device = dev;
+	d->fresh_until_ms = fresh_until(d->v, dev != NULL ? dev->ems : d->f->ems, d->now, 0);
+	d->ret->is_ems_online = d->now->now_ms < d->fresh_until_ms;
 	if (dev != NULL) {
 		d->ret->posture = dev->posture;
-		d->ret->is_ems_online = policy_is_fresh(d->v, dev->ems, d->now, 0);
 		if (!check_serial(d, dev))
 			return false;
-	} else {
-		d->ret->is_ems_online = policy_is_fresh(d->v, d->f->ems, d->now, 0);
 	}
 	if (!check_revoked(d) || !check_state(d, dev))
 		return false;
@@ -358,15 +359,23 @@ static bool has_any(const struct decide *d, const struct policy_sets *s, enum sn
 	return next_of(d, s, snap_index_set(d->v, set), 0) < d->v->config->policies.count;
 }
 
+static bool is_dated(const struct snap_policy *p)
+{
+	return p->expr != SNAP_NONE && p->stale == SNAP_STALE_DENY;
+}
+
 /* Lowers valid_until_ms as is_usable() does for fresh posture, for the policies up to <last>. */
 static void limit_validity(struct decide *d, const struct policy_sets *s, uint32_t last)
 {
 	const uint64_t *graced = snap_index_set(d->v, SNAP_SET_GRACED);
 	const uint32_t nb = d->v->config->policies.count;
-	const uint32_t dated = next_of(d, s, snap_index_set(d->v, SNAP_SET_DATED), 0);
 
+	/* Most often the policy that decides is such a one itself. */
+	uint32_t dated = last;
+	if (last >= nb || !is_dated(policies_of(d->v) + last))
+		dated = next_of(d, s, snap_index_set(d->v, SNAP_SET_DATED), 0);
 	if (dated < nb && dated <= last) {
-		d->ret->valid_until_ms = fresh_until(d->v, d->ret->device->ems, d->now, 0);
+		d->ret->valid_until_ms = d->fresh_until_ms;
 		return;
 	}
 	for (uint32_t i = next_of(d, s, graced, 0); i < nb && i <= last;

@@ -14,11 +14,14 @@ static void put_device(struct policy_world *w, const struct policy_case *c)
 {
 	const uint64_t hash = snap_device_hash(w->hdr.hash_seed, &c->facts.uid);
 
-	w->page.count = c->has_device ? 1 : 0;
-	w->page.fp[0] = (uint8_t)hash;
-	w->page.dev[0] = c->device;
-	w->page.dev[0].uid = c->facts.uid;
-	w->page.dev[0].posture = c->has_tags ? 0 : SNAP_NONE;
+	/* The world is new, so the place is free, and all others are. */
+	if (!c->has_device)
+		return;
+	struct snap_device *d = &w->page.dev[hash % SNAP_DEVICES_PER_PAGE];
+	*d = c->device;
+	d->uid = c->facts.uid;
+	d->posture = c->has_tags ? 0 : SNAP_NONE;
+	d->is_used = 1;
 }
 
 void policy_case_decide(struct policy_world *w, const struct snap_config *config,

@@ -12,7 +12,7 @@
 #include <string.h>
 
 /*
- * Devices per page when the directory is sized: a load of 34 on average makes a page of 63
+ * Devices per page when the directory is sized: a load of 34 on average makes a page of 64
  * overflow in one of 10^5 pages, and then the directory doubles.
  */
 #define TARGET_LOAD 34u
@@ -82,11 +82,53 @@ static int page_own(struct snap_build *b, uint32_t idx)
 	return 0;
 }
 
-static void page_append(struct snap_device_page *page, const struct snap_device *dev, uint64_t hash)
+/* Put what is not in <page> at its place; -ENOSPC: all are taken. */
+static int page_insert(struct snap_device_page *page, const struct snap_device *dev, uint64_t hash)
 {
-	page->fp[page->count] = (uint8_t)hash;
-	page->dev[page->count] = *dev;
-	page->count++;
+	uint32_t slot = snap_page_home(hash);
+
+	for (unsigned i = 0; i < SNAP_DEVICES_PER_PAGE; i++) {
+		if (page->dev[slot].is_used == 0) {
+			page->dev[slot] = *dev;
+			page->dev[slot].is_used = 1;
+			return 0;
+		}
+		slot = (slot + 1) % SNAP_DEVICES_PER_PAGE;
+	}
+	return -ENOSPC;
+}
+
+static uint32_t distance(uint32_t from, uint32_t to)
+{
+	return (to - from) % SNAP_DEVICES_PER_PAGE;
+}
+
+/*
+ * Free place <slot>. A search ends at a free place, so the records after it up to the next free one
+ * move down, but for those that would come before their own first place.
+ */
+static void page_remove(const struct snap_build *b, struct snap_device_page *page, uint32_t slot)
+{
+	uint32_t hole = slot;
+
+	for (uint32_t i = (slot + 1) % SNAP_DEVICES_PER_PAGE;
+	     i != slot && page->dev[i].is_used != 0; i = (i + 1) % SNAP_DEVICES_PER_PAGE) {
+		const uint64_t hash = snap_device_hash(b->hash_seed, &page->dev[i].uid);
+
+		if (distance(snap_page_home(hash), i) < distance(hole, i))
+			continue;
+		page->dev[hole] = page->dev[i];
+		hole = i;
+	}
+	page->dev[hole] = (struct snap_device){};
+}
+
+static bool page_is_full(const struct snap_device_page *page)
+{
+	for (unsigned i = 0; i < SNAP_DEVICES_PER_PAGE; i++)
+		if (page->dev[i].is_used == 0)
+			return false;
+	return true;
 }
 
 /* Distribute page <idx> over the two new ones at <new_dir>[2 idx] and [2 idx + 1]. */
@@ -94,7 +136,9 @@ static int split_page(struct snap_build *b, uint32_t idx, uint64_t *new_dir)
 {
 	const struct snap_device_page *page = page_at(b, b->dir[idx]);
 
-	for (unsigned i = 0; page != NULL && i < page->count; i++) {
+	for (unsigned i = 0; page != NULL && i < SNAP_DEVICES_PER_PAGE; i++) {
+		if (page->dev[i].is_used == 0)
+			continue;
 		uint64_t hash = snap_device_hash(b->hash_seed, &page->dev[i].uid);
 		uint64_t *off = &new_dir[snap_dir_index(hash, b->dir_bits + 1)];
 		if (*off == 0) {
@@ -105,7 +149,7 @@ static int split_page(struct snap_build *b, uint32_t idx, uint64_t *new_dir)
 			memset(b->base + fresh, 0, SNAP_PAGE);
 			*off = fresh;
 		}
-		page_append(page_get(b, *off), &page->dev[i], hash);
+		(void)page_insert(page_get(b, *off), &page->dev[i], hash); /* it has the room */
 	}
 	return 0;
 }
@@ -205,10 +249,12 @@ int snap_build_device_put(struct snap_build *b, const struct snap_device *dev, u
 
 	if (!is_valid(b, dev))
 		return -EINVAL;
-	if (slot >= 0 && memcmp(&page->dev[slot], dev, sizeof(*dev)) == 0)
+	struct snap_device used = *dev;
+	used.is_used = 1;
+	if (slot >= 0 && memcmp(&page->dev[slot], &used, sizeof(used)) == 0)
 		return 0;
 	int rc = build_change_reserve(b);
-	while (rc == 0 && slot < 0 && page != NULL && page->count == SNAP_DEVICES_PER_PAGE) {
+	while (rc == 0 && slot < 0 && page != NULL && page_is_full(page)) {
 		rc = dir_double(b);
 		idx = snap_dir_index(hash, b->dir_bits);
 		page = page_at(b, b->dir[idx]);
@@ -220,9 +266,9 @@ int snap_build_device_put(struct snap_build *b, const struct snap_device *dev, u
 	struct snap_device_page *own = page_get(b, b->dir[idx]);
 	if (slot >= 0) {
 		b->nb_by_ems[own->dev[slot].ems]--;
-		own->dev[slot] = *dev;
+		own->dev[slot] = used;
 	} else {
-		page_append(own, dev, hash);
+		(void)page_insert(own, dev, hash); /* it is not full */
 		b->nb_devices++;
 	}
 	b->nb_by_ems[dev->ems]++;
@@ -248,9 +294,7 @@ int snap_build_device_del(struct snap_build *b, const struct device_uid *uid, ui
 	const struct device_uid gone = *uid;
 	struct snap_device_page *own = page_get(b, b->dir[idx]);
 	b->nb_by_ems[own->dev[slot].ems]--;
-	own->count--;
-	own->dev[slot] = own->dev[own->count];
-	own->fp[slot] = own->fp[own->count];
+	page_remove(b, own, (uint32_t)slot);
 	b->nb_devices--;
 	build_change_add(b, &gone, notified_us);
 	return 0;

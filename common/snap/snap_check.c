@@ -158,25 +158,53 @@ static bool check_history(struct check *c)
 	return true;
 }
 
+static uint64_t used_mask(const struct snap_device_page *page)
+{
+	uint64_t used = 0;
+
+	for (unsigned i = 0; i < SNAP_DEVICES_PER_PAGE; i++)
+		used |= (uint64_t)(page->dev[i].is_used != 0) << i;
+	return used;
+}
+
+/* Would a search that begins at <home> come to <slot>: is every place before it taken? */
+static bool is_reachable(uint64_t used, uint32_t home, uint32_t slot)
+{
+	const uint32_t steps = (slot - home) % SNAP_DEVICES_PER_PAGE;
+	const uint64_t from_home = home == 0 ? used : used >> home | used << (64 - home);
+	const uint64_t before = (1ull << steps) - 1;
+
+	return (from_home & before) == before;
+}
+
+static bool check_device(struct check *c, const struct snap_device *d)
+{
+	if (d->is_used != 1)
+		return refuse(c, "device: neither used nor free");
+	if (d->posture != SNAP_NONE && d->posture >= c->root->postures.count)
+		return refuse(c, "device: posture");
+	if (d->ems >= c->config->ems.count)
+		return refuse(c, "device: ems");
+	if ((d->flags & ~SNAP_DEV__KNOWN) != 0)
+		return refuse(c, "device: flags");
+	return true;
+}
+
 static bool check_page(struct check *c, uint32_t idx, const struct snap_device_page *page)
 {
 	const struct snap_hdr *hdr = (const struct snap_hdr *)c->base;
+	const uint64_t used = used_mask(page);
 
-	if (page->count > SNAP_DEVICES_PER_PAGE)
-		return refuse(c, "device page: count");
-	for (unsigned i = 0; i < page->count; i++) {
+	for (uint64_t m = used; m != 0; m &= m - 1) {
+		const uint32_t i = (uint32_t)__builtin_ctzll(m);
 		const struct snap_device *d = &page->dev[i];
 		uint64_t hash = snap_device_hash(hdr->hash_seed, &d->uid);
 		if (snap_dir_index(hash, c->root->device_dir_bits) != idx)
 			return refuse(c, "device: in another's page");
-		if (page->fp[i] != (uint8_t)hash)
-			return refuse(c, "device: fingerprint");
-		if (d->posture != SNAP_NONE && d->posture >= c->root->postures.count)
-			return refuse(c, "device: posture");
-		if (d->ems >= c->config->ems.count)
-			return refuse(c, "device: ems");
-		if ((d->flags & ~SNAP_DEV__KNOWN) != 0)
-			return refuse(c, "device: flags");
+		if (!is_reachable(used, snap_page_home(hash), i))
+			return refuse(c, "device: out of reach");
+		if (!check_device(c, d))
+			return false;
 	}
 	return true;
 }
@@ -192,7 +220,9 @@ static bool can_skip_pages(const struct check *c)
 
 static uint32_t page_count(const struct check *c, uint64_t off)
 {
-	return off == 0 ? 0 : ((const struct snap_device_page *)(c->base + off))->count;
+	return off == 0 ? 0
+			: (uint32_t)__builtin_popcountll(
+				  used_mask((const struct snap_device_page *)(c->base + off)));
 }
 
 /* Entries of whole equal blocks at the front of the two directories: most of them, by far. */

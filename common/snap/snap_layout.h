@@ -12,7 +12,7 @@
  *
  *	objects:  snap_root        one page per version; rendezvous names the current one
  *	          device directory uint64_t page offsets, 1 << device_dir_bits of them; 0: empty
- *	          device page      struct snap_device_page, 63 devices
+ *	          device page      struct snap_device_page, 64 places
  *	          posture rows     one bitset of tags per posture id
  *	          verdict rows     one set of policies per posture id: those whose tags are true
  *	          revoked          sorted struct snap_revoked
@@ -47,7 +47,7 @@
 #define SNAP_MAX_TAGS 4096u
 #define SNAP_MAX_EXPRS 16384u
 #define SNAP_MAX_POLICIES 65536u
-#define SNAP_MAX_DIR_BITS 20u /* 2^20 pages of 63 devices: 40 million and more */
+#define SNAP_MAX_DIR_BITS 20u /* 2^20 pages of 64 places: 40 million devices and more */
 #define SNAP_MAX_WORKERS 64u
 #define SNAP_MAX_KEYS 512u   /* slots of the secrets file */
 #define SNAP_NONE UINT32_MAX /* "no such index" */
@@ -88,21 +88,22 @@ struct snap_device {
 	uint32_t posture;          /* row of the posture and verdict tables; SNAP_NONE: unknown */
 	uint64_t sysinfo_ms;       /* CLOCK_REALTIME milliseconds of EMS's last update */
 	uint64_t tags_ms;
-	uint8_t ems;   /* index into snap_config.ems */
-	uint8_t flags; /* SNAP_DEV_* */
-	uint8_t unused[6];
+	uint8_t ems;     /* index into snap_config.ems */
+	uint8_t flags;   /* SNAP_DEV_* */
+	uint8_t is_used; /* 1: this place of its page is taken; set by the builder */
+	uint8_t unused[5];
 };
 static_assert(sizeof(struct snap_device) == 64, "one cache line");
 
-#define SNAP_DEVICES_PER_PAGE 63u
+#define SNAP_DEVICES_PER_PAGE 64u
 
 /*
- * Which page: the top device_dir_bits bits of SipHash-1-3(hash_seed, uid). Within it: <fp> holds
- * the low byte of the same hash for each used slot; slots [0, count) are used, in no order.
+ * Which page: the top device_dir_bits bits of SipHash-1-3(hash_seed, uid). Within it: the place
+ * that the low 6 bits of the same hash say, or the first free one after it, round the end. So most
+ * records are found with one cache line, known before any of the page was read; a free place ends
+ * the search.
  */
 struct snap_device_page {
-	uint8_t count;
-	uint8_t fp[SNAP_DEVICES_PER_PAGE];
 	struct snap_device dev[SNAP_DEVICES_PER_PAGE];
 };
 static_assert(sizeof(struct snap_device_page) == SNAP_PAGE, "one page");

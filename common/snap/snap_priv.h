@@ -14,7 +14,13 @@ static inline uint32_t snap_dir_index(uint64_t hash, uint32_t dir_bits)
 	return dir_bits == 0 ? 0 : (uint32_t)(hash >> (64 - dir_bits));
 }
 
-/* Slot of <uid>, whose hash is <hash>, or -1. <page> was checked. */
+/* The place of the page where the search for what has <hash> begins. */
+static inline uint32_t snap_page_home(uint64_t hash)
+{
+	return (uint32_t)(hash % SNAP_DEVICES_PER_PAGE);
+}
+
+/* Place of <uid>, whose hash is <hash>, or -1. <page> was checked. */
 int snap_page_find(const struct snap_device_page *page, uint64_t hash,
 		   const struct device_uid *uid);
 

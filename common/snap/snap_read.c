@@ -8,28 +8,18 @@
 
 #include <string.h>
 
-/* The bytes of <w> that equal <b>, as 0x80 each; bytes above a true match may be false ones. */
-static inline uint64_t match_bytes(uint64_t w, uint8_t b)
-{
-	uint64_t x = w ^ (0x0101010101010101u * b);
-
-	return (x - 0x0101010101010101u) & ~x & 0x8080808080808080u;
-}
-
 int snap_page_find(const struct snap_device_page *page, uint64_t hash, const struct device_uid *uid)
 {
-	uint8_t fp = (uint8_t)hash;
+	uint32_t slot = snap_page_home(hash);
 
-	/* The page's first 64 bytes: <count>, then the fingerprints. */
-	for (unsigned i = 0; i <= page->count; i += 8) {
-		uint64_t w;
-		memcpy(&w, (const uint8_t *)page + i, sizeof(w));
-		for (uint64_t m = match_bytes(w, fp); m != 0; m &= m - 1) {
-			int slot = (int)i + __builtin_ctzll(m) / 8 - 1;
-			if (slot >= 0 && slot < page->count &&
-			    device_uid_is_equal(&page->dev[slot].uid, uid))
-				return slot;
-		}
+	for (unsigned i = 0; i < SNAP_DEVICES_PER_PAGE; i++) {
+		const struct snap_device *d = &page->dev[slot];
+
+		if (d->is_used == 0)
+			return -1;
+		if (device_uid_is_equal(&d->uid, uid))
+			return (int)slot;
+		slot = (slot + 1) % SNAP_DEVICES_PER_PAGE;
 	}
 	return -1;
 }
@@ -60,8 +50,10 @@ const struct snap_device *snap_device_find(const struct snap_view *v, const stru
 void snap_device_prefetch(const struct snap_view *v, const struct device_uid *uid)
 {
 	uint64_t hash = snap_device_hash(seed_of(v), uid);
+	const struct snap_device_page *page = page_of(v, hash);
 
-	__builtin_prefetch(&v->device_dir[snap_dir_index(hash, v->root->device_dir_bits)]);
+	if (page != NULL)
+		__builtin_prefetch(&page->dev[snap_page_home(hash)]);
 }
 
 bool snap_is_revoked(const struct snap_view *v, uint8_t ems, const struct cert_serial *serial)

@@ -148,16 +148,16 @@ static void the_device_page(void **state)
 
 	assert_int_not_equal(page, 0);
 	assert_int_equal(page % 4096, 0);
-	assert_int_equal(f.base[page], 1);
-	assert_int_equal(f.base[page + 1], hash & 0xff);
-	assert_memory_equal(f.base + page + 64, uid, 16);
-	assert_int_equal(f.base[page + 64 + 16], 0x2b); /* serial */
-	assert_int_equal(f.base[page + 64 + 35], 0x34);
-	assert_int_equal(u32(page + 64 + 36), 0); /* posture */
-	assert_true(u64(page + 64 + 40) == 1700000000000u);
-	assert_true(u64(page + 64 + 48) == 1700000000000u);
-	assert_int_equal(f.base[page + 64 + 56], 0);    /* ems */
-	assert_int_equal(f.base[page + 64 + 57], 0x33); /* registered, online, sysinfo, tags */
+	const uint64_t dev = page + 64 * (hash & 63);
+	assert_memory_equal(f.base + dev, uid, 16);
+	assert_int_equal(f.base[dev + 16], 0x2b); /* serial */
+	assert_int_equal(f.base[dev + 35], 0x34);
+	assert_int_equal(u32(dev + 36), 0); /* posture */
+	assert_true(u64(dev + 40) == 1700000000000u);
+	assert_true(u64(dev + 48) == 1700000000000u);
+	assert_int_equal(f.base[dev + 56], 0);    /* ems */
+	assert_int_equal(f.base[dev + 57], 0x33); /* registered, online, sysinfo, tags */
+	assert_int_equal(f.base[dev + 58], 1);    /* the place is used */
 }
 
 int main(void)

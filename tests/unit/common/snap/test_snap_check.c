@@ -261,6 +261,37 @@ static struct snap_device_page *page_of(const struct copy *c, uint32_t idx)
 	return (struct snap_device_page *)(c->base + dir_of(c)[idx]);
 }
 
+/* Device <n> of those on <page>, or with <is_used> false the first free place. */
+static struct snap_device *nth(struct snap_device_page *page, unsigned n, bool is_used)
+{
+	unsigned i = 0;
+
+	while ((page->dev[i].is_used != 0) != is_used || n-- > 0)
+		assert_true(++i < SNAP_DEVICES_PER_PAGE);
+	return &page->dev[i];
+}
+
+static struct snap_device *dev_of(const struct copy *c, unsigned n)
+{
+	return nth(page_of(c, 0), n, true);
+}
+
+/* Another place than where a search for it comes to: behind a free one. */
+static void move_out_of_reach(const struct copy *c)
+{
+	struct snap_device *from = dev_of(c, 0);
+	struct snap_device_page *page = page_of(c, 0);
+	const uint64_t hash = snap_device_hash(c->hdr->hash_seed, &from->uid);
+	const struct snap_device d = *from;
+	uint32_t slot = (uint32_t)(hash + SNAP_DEVICES_PER_PAGE - 1) % SNAP_DEVICES_PER_PAGE;
+
+	*from = (struct snap_device){};
+	/* The place before its first is the last that a search looks at. */
+	while (page->dev[slot].is_used != 0)
+		slot = (slot + SNAP_DEVICES_PER_PAGE - 1) % SNAP_DEVICES_PER_PAGE;
+	page->dev[slot] = d;
+}
+
 static void a_wrong_device_page_is_refused(void **state)
 {
 	(void)state;
@@ -269,15 +300,16 @@ static void a_wrong_device_page_is_refused(void **state)
 	REFUSED("device page: offset", dir_of(&c)[1] = c.len);
 	REFUSED("devices: count", dir_of(&c)[1] = 0);
 	REFUSED("device: in another's page", dir_of(&c)[1] = dir_of(&c)[0]);
-	REFUSED("device page: count", page_of(&c, 0)->count = 64);
-	REFUSED("device page: count", page_of(&c, 0)->count = 255);
-	REFUSED("devices: count", page_of(&c, 0)->count--);
-	REFUSED("device: fingerprint", page_of(&c, 0)->fp[3] ^= 1);
-	REFUSED("device: posture", page_of(&c, 0)->dev[2].posture = c.root->postures.count);
-	REFUSED("device: posture", page_of(&c, 0)->dev[2].posture = SNAP_NONE - 1);
-	REFUSED("device: ems", page_of(&c, 0)->dev[0].ems = 1);
-	REFUSED("device: flags", page_of(&c, 0)->dev[0].flags |= 0x40);
-	REFUSED(NULL, page_of(&c, 0)->dev[2].posture = SNAP_NONE);
+	REFUSED("device: neither used nor free", dev_of(&c, 3)->is_used = 2);
+	REFUSED("device: neither used nor free", dev_of(&c, 3)->is_used = 255);
+	REFUSED("device: out of reach", move_out_of_reach(&c));
+	REFUSED("device: posture", dev_of(&c, 2)->posture = c.root->postures.count);
+	REFUSED("device: posture", dev_of(&c, 2)->posture = SNAP_NONE - 1);
+	REFUSED("device: ems", dev_of(&c, 0)->ems = 1);
+	REFUSED("device: flags", dev_of(&c, 0)->flags |= 0x40);
+	REFUSED(NULL, dev_of(&c, 2)->posture = SNAP_NONE);
+	/* What a free place holds does not matter. */
+	REFUSED(NULL, nth(page_of(&c, 0), 0, false)->posture = SNAP_NONE - 1);
 }
 
 static void wrong_configuration_heads_are_refused(void **state)
@@ -472,14 +504,16 @@ static void an_earlier_view_does_not_excuse_what_moved(void **state)
 	root->crc32c = snap_root_crc(root);
 	assert_int_equal(snap_check(base, len, f.root_off, NULL, &prev, &why), 0);
 	assert_int_equal(snap_check(base, len, c.len, &prev, &v, &why), 0);
-	page->dev[5].flags = 0xff;
+	struct snap_device *d = nth(page, 5, true);
+	d->flags = 0xff;
 	assert_int_equal(snap_check(base, len, c.len, &prev, &v, &why), -EBADMSG);
 	assert_string_equal(why, "device: flags");
-	page->dev[5].flags = 0;
-	page->count--;
+	d->flags = 0;
+	root->nb_devices--;
+	root->crc32c = snap_root_crc(root);
 	assert_int_equal(snap_check(base, len, c.len, &prev, &v, &why), -EBADMSG);
 	assert_string_equal(why, "devices: count");
-	page->count++;
+	root->nb_devices++;
 	root->generation = prev.root->generation;
 	root->crc32c = snap_root_crc(root);
 	assert_int_equal(snap_check(base, len, c.len, &prev, &v, &why), -EBADMSG);
