@@ -15,6 +15,9 @@
 #include <time.h>
 
 #define TCP_BUF (1u << 20)
+/* What all connections together may have under way, about: a port's queue is 1024 packets. */
+#define SND_ALL (1u << 20)
+#define SND_MIN (64u << 10)
 #define HEADERS_LEN 40u /* IPv4 and TCP without options */
 #define MIN_FLIGHTS 8192u
 /* After so long with what TCP has ready, what came of it is sent and more is received. */
@@ -81,7 +84,7 @@ static struct tcp_stack *make_tcp(struct load_worker *w)
 		.max_flights = RTE_MAX(active, MIN_FLIGHTS),
 		.max_listeners = LOAD_MAX_ORIGINS,
 		.rcv_buf = TCP_BUF,
-		.snd_buf = TCP_BUF,
+		.snd_buf = RTE_MAX(SND_ALL / (o->connections + 1), SND_MIN),
 		.mss = choose_mss(io),
 		.tx_cksum_offload = io->has_tx_cksum,
 		.tso_max = io->tso_max,
