@@ -5,6 +5,8 @@
 #include "base/siphash.h"
 #include "tcp/tcp_priv.h"
 
+#include <rte_prefetch.h>
+
 #define MIN_RTT_WINDOW_S 300u
 
 /*
@@ -85,6 +87,8 @@ static void take_cumulative(struct tcp_conn *c, const struct tcp_segin *s, struc
 
 	for (struct tcp_seg *g = c->f->sndq_head;
 	     g != NULL && (g->flags & TCP_SEG_F_SENT) && seq_leq(seg_end(g), s->ack); g = g->next) {
+		rte_prefetch0(g->next);
+		rte_prefetch0(g->m); /* it is about to be freed */
 		if (g->flags & TCP_SEG_F_EVER_RTX)
 			a->rtx_acked = true;
 		if (g->flags & TCP_SEG_F_SACKED)

@@ -10,6 +10,8 @@
 #include "tcp/tcp_priv.h"
 
 #include <rte_common.h>
+#include <rte_lcore.h>
+#include <rte_prefetch.h>
 
 #include <errno.h>
 #include <string.h>
@@ -21,6 +23,21 @@ static uint8_t *seg_payload(struct tcp_seg *g)
 	return (uint8_t *)g->m->buf_addr + g->off;
 }
 
+/* The buffer that the pool will give next was last used a while ago. */
+static void prefetch_next(struct rte_mempool *pool)
+{
+	const struct rte_mempool_cache *cache = rte_mempool_default_cache(pool, rte_lcore_id());
+
+	if (cache == NULL || cache->len == 0)
+		return;
+	const uint8_t *m = cache->objs[cache->len - 1];
+
+	rte_prefetch0(m);
+	rte_prefetch0(m + 64);
+	rte_prefetch0(m + sizeof(struct rte_mbuf)); /* struct tcp_seg */
+	rte_prefetch0(m + sizeof(struct rte_mbuf) + TCP_SEG_PAYLOAD_OFF);
+}
+
 static struct tcp_seg *seg_new(struct tcp_stack *st)
 {
 	struct rte_mbuf *m = rte_pktmbuf_alloc(st->p.pool);
@@ -29,6 +46,8 @@ static struct tcp_seg *seg_new(struct tcp_stack *st)
 		tcp_count(st, OUTCOME_MBUF_EXHAUSTED);
 		return NULL;
 	}
+	prefetch_next(st->p.pool);
+
 	struct tcp_seg *g = m->buf_addr;
 
 	*g = (struct tcp_seg){.m = m, .off = TCP_SEG_PAYLOAD_OFF};
