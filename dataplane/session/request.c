@@ -258,7 +258,7 @@ static void take_http_host(struct session *s, const struct snap_real_server *rs)
 
 	s->x.http_host_len = host.len <= SESSION_NAME_MAX ? (uint8_t)host.len : 0;
 	if (s->x.http_host_len > 0)
-		memcpy(s->x.http_host, host.ptr, host.len);
+		memcpy(s->http_host, host.ptr, host.len);
 }
 
 /* Choose a server of the gateway and get a connection to it. False: there is none left. */
@@ -318,9 +318,8 @@ static bool send_head(struct session *s, struct slice path)
 		.request_id = slice_of(id, sizeof(id)),
 	};
 
-	const struct slice host = s->x.http_host_len > 0
-					  ? slice_of(s->x.http_host, s->x.http_host_len)
-					  : sw->head.host;
+	const struct slice host =
+		s->x.http_host_len > 0 ? slice_of(s->http_host, s->x.http_host_len) : sw->head.host;
 
 	h1_write_request(&w, &sw->head, path, host, &identity);
 	if (w.is_full || upstream_conn_write(s->back, sw->out, w.len) < 0)
@@ -420,6 +419,16 @@ void request_begin(struct session *s)
 	}
 }
 
+int request_fill(struct session *s)
+{
+	const bool was_empty = s->in == NULL;
+	const int rc = front_fill(s);
+
+	if (rc == 0 && was_empty)
+		session_arm(s, s->sw->view.config->head_ms * 1000ull);
+	return rc;
+}
+
 void request_read(struct session *s)
 {
 	enum outcome why;
@@ -444,8 +453,7 @@ void request_read(struct session *s)
 			}
 		}
 
-		const bool was_empty = s->in == NULL;
-		const int rc = front_fill(s);
+		const int rc = request_fill(s);
 
 		if (rc == -EAGAIN)
 			return;
@@ -457,8 +465,6 @@ void request_read(struct session *s)
 			session_end(s, rc != -EPIPE);
 			return;
 		}
-		if (was_empty)
-			session_arm(s, s->sw->view.config->head_ms * 1000ull);
 	}
 }
 

@@ -144,8 +144,7 @@ struct exchange {
 	uint32_t gateway;  /* index in the service */
 	uint32_t gateway_id;
 	uint32_t server_id;
-	char http_host[SESSION_NAME_MAX + 1]; /* of the server, when the client's is not its own */
-	uint8_t http_host_len;
+	uint8_t http_host_len; /* of session.http_host; 0: the client's is for the server too */
 	uint16_t status;
 	uint16_t server_port;
 	struct ip_addr server_addr;
@@ -190,6 +189,8 @@ struct session {
 	LIST_ENTRY(session) link;     /* all live ones, or the free list */
 	LIST_ENTRY(session) uid_link; /* bucket of the UID index */
 	TAILQ_ENTRY(session) again_link;
+	/* What most requests do not touch. */
+	char http_host[SESSION_NAME_MAX + 1]; /* Host for the server of the request under way */
 };
 
 LIST_HEAD(session_list, session);
@@ -298,6 +299,8 @@ void front_linger(struct session *s);
 void front_drain(struct session *s);
 
 /* request.c */
+/* front_fill() between requests: the clock for a head starts with its first byte. */
+int request_fill(struct session *s);
 void request_read(struct session *s);
 /* The head at the start of s->in was complete: route, decide, choose. Also after a pull. */
 void request_begin(struct session *s);
