@@ -86,5 +86,5 @@ observe()
 # make_devices NUMBER TAG: with certificates; their UIDs in $DIR/uids.
 make_devices()
 {
-	python3 "$TOP/bench/scale/fleet.py" "$EMS" "$1" "$2" >"$DIR/uids" || fail "no devices"
+	observe python3 "$TOP/bench/scale/fleet.py" "$EMS" "$1" "$2" >"$DIR/uids" || fail "no devices"
 }
