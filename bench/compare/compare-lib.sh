@@ -60,6 +60,15 @@ take_priority()
 	[ -n "$own" ] || return 0
 	AUTOGROUP=$own
 	echo -10 >/proc/self/autogroup
+	trap 'give_back_priority; cleanup' EXIT
+}
+
+# The session may be somebody's shell.
+give_back_priority()
+{
+	local status=$?
+	echo "$AUTOGROUP" >/proc/self/autogroup
+	return $status
 }
 
 # The fleet: <devices> that have the tag, and one that has not.

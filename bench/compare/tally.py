@@ -22,6 +22,9 @@ OTHERS = ("nginx", "haproxy")
 OPEN_LOOP = ("keepalive-1k-rate", "latency")
 # Where the busy time of a core that should be full is less than this, the row says so.
 FULL = 0.95
+# A proxy that keeps the kernel's core full has about all of its time to its own name, interrupts
+# included. Where it is less than this part, others were there.
+OWN = 0.9
 COMPARED = ("requests/s", "cycles/request", "bytes/core-s", "latency p50", "latency p99",
             "latency p999")
 
@@ -142,6 +145,9 @@ def fill(table, run, link):
             cycles = busy_cycles(run, window)
             if cycles is not None and cycles / run["tsc_hz"] / window["seconds"] < FULL:
                 notes.append("the core was not full")
+            own, busy = window["account"]["process_s"], busy_seconds(window)
+            if own is not None and busy and own < OWN * busy:
+                notes.append(f"{1 - own / busy:.0%} of the busy time was not the proxy's")
         for metric, unit, better, value in metrics(run, window):
             table.add(case_of(run, window, link), run["subject"], metric, unit, better, value,
                       errors, notes)
