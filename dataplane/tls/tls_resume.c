@@ -3,9 +3,10 @@
 /*
  * Stateful resumption: between libssl's session callbacks and the tables of tls_sessions.h.
  *
- * Who the client is goes with the session object, as its application data, from verification to the
- * table and from the table to the resumed connection; libssl copies it where it copies a session. So
- * an identity cannot get to a session that it does not belong to. The certificate is not kept.
+ * Who the client is goes with the session object, as its application data, from verification to
+ * the table and from the table to the resumed connection; libssl copies it where it copies a
+ * session. So an identity cannot get to a session that it does not belong to. The certificate is
+ * not kept.
  *
  * A session of TLS 1.3 is taken out by whoever asks for it and good once (RFC 8446 C.4); the
  * resumed connection is given a new one that ends when the first would have. One of TLS 1.2 stays.

@@ -21,12 +21,12 @@ struct tls_worker;
 
 #define TLS_SESSIONS_MAX_WORKERS 256u
 
-/* <per_worker> sessions in each of <nb_workers> tables, memory as they fill. NULL: out of memory. */
+/* <per_worker> sessions in each of <nb_workers> tables; memory as they fill. NULL: none left. */
 struct tls_sessions *tls_sessions_new(uint32_t nb_workers, uint32_t per_worker);
 void tls_sessions_free(struct tls_sessions *t);
 
 /*
- * From now on <w> gives its sessions to table <index> of <t>, and looks in all of them; it makes no
- * stateless tickets any more. Before its first service.
+ * From now on <w> gives its sessions to table <index> of <t>, and looks in all of them; it makes
+ * no stateless tickets any more. Before its first service.
  */
 void tls_worker_use_sessions(struct tls_worker *w, struct tls_sessions *t, uint32_t index);
