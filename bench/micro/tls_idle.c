@@ -17,14 +17,9 @@
 #include <openssl/crypto.h>
 
 #include <malloc.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #define NB 200u
 #define MAX_SITES 4096u
@@ -45,6 +40,12 @@ struct mark {
 static struct site sites[MAX_SITES];
 static uint32_t nb_sites;
 static int64_t live;
+
+static void fail(const char *what)
+{
+	fprintf(stderr, "tls_idle: %s\n", what);
+	exit(1);
+}
 
 static uint32_t find_site(const char *file, int line)
 {
@@ -134,7 +135,7 @@ static void talk(struct duo *d)
 		;
 	if (tls_conn_read(d->conn, buf, sizeof(buf), &n) < 0 ||
 	    tls_conn_write(d->conn, buf, 1000, &n) < 0)
-		fail();
+		fail("no handshake, or no talk");
 	while (duo_move(d))
 		;
 	(void)duo_client_read(d, buf, sizeof(buf));
@@ -152,7 +153,7 @@ static void one(struct duo *d, struct tls_service *s, const struct client_opts *
 {
 	duo_init(d, s, c, NULL);
 	if (duo_handshake(d) < 0)
-		fail();
+		fail("no handshake, or no talk");
 	talk(d);
 	drop_client(d);
 }
