@@ -348,7 +348,11 @@ rates_of()
 {
 	local n
 	n=$(requests_of "$1")
-	echo $((n / 5)),$((n * 2 / 5)),$((n * 3 / 5)),$((n * 4 / 5)),$((n * 9 / 10))
+	if [ -n "$quick" ]; then
+		echo $((n * 2 / 5)),$((n * 4 / 5)),$((n * 9 / 10))
+	else
+		echo $((n / 5)),$((n * 2 / 5)),$((n * 3 / 5)),$((n * 4 / 5)),$((n * 9 / 10))
+	fi
 }
 
 # load_run SUBJECT FILE NAME=VALUE... -- OPTION...: its exit status. The subject runs.
