@@ -463,6 +463,15 @@ static void set_time(struct session_worker *sw)
 		(uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000 - sw->now_us;
 }
 
+/* The first lines of a session or server connection, which are looked at first. */
+static void prefetch_owner(const struct tcp_conn *c)
+{
+	const uint8_t *leg = c != NULL ? tcp_conn_user(c) : NULL;
+
+	for (size_t off = 0; leg != NULL && off < 256; off += 64)
+		__builtin_prefetch(leg + off);
+}
+
 void session_worker_run(struct session_worker *sw, uint64_t now_us)
 {
 	struct tcp_conn *c;
@@ -480,8 +489,10 @@ void session_worker_run(struct session_worker *sw, uint64_t now_us)
 		else
 			session_step(s);
 	}
-	while ((c = tcp_ready(sw->p.tcp, &events)) != NULL)
+	while ((c = tcp_ready(sw->p.tcp, &events)) != NULL) {
+		prefetch_owner(tcp_ready_next(sw->p.tcp));
 		on_ready(sw, c, events);
+	}
 	run_again(sw);
 	run_timers(sw);
 	decide_sweep(sw);

@@ -182,6 +182,8 @@ uint64_t tcp_next_deadline(const struct tcp_stack *st);
  */
 struct tcp_conn *tcp_accept(struct tcp_stack *st);
 struct tcp_conn *tcp_ready(struct tcp_stack *st, uint32_t *ret_events);
+/* The one that tcp_ready() would return now, if only to fetch its owner's memory; or NULL. */
+const struct tcp_conn *tcp_ready_next(const struct tcp_stack *st);
 
 /* The owner's pointer, NULL at first. */
 void tcp_conn_set_user(struct tcp_conn *c, void *user);

@@ -62,6 +62,11 @@ struct tcp_conn *tcp_ready(struct tcp_stack *st, uint32_t *ret_events)
 	return c;
 }
 
+const struct tcp_conn *tcp_ready_next(const struct tcp_stack *st)
+{
+	return tcp_list_first(st, &st->readyq);
+}
+
 struct tcp_conn *tcp_accept(struct tcp_stack *st)
 {
 	struct tcp_conn *c = tcp_list_first(st, &st->acceptq);

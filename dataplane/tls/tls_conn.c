@@ -176,6 +176,15 @@ static int bind_identity(struct tls_conn *c)
 	return 0;
 }
 
+/* RFC 6066 4: 512 to 4096 when the client asked for less. */
+static size_t max_fragment(const struct tls_conn *c)
+{
+	const SSL_SESSION *session = SSL_get_session(c->ssl);
+	const unsigned code = session == NULL ? 0 : SSL_SESSION_get_max_fragment_length(session);
+
+	return code >= 1 && code <= 4 ? (size_t)256 << code : TLS_RECORD_MAX;
+}
+
 int tls_conn_handshake(struct tls_conn *c, enum outcome *ret_outcome)
 {
 	if (c->is_open)
@@ -200,6 +209,7 @@ int tls_conn_handshake(struct tls_conn *c, enum outcome *ret_outcome)
 	}
 	c->peer.is_resumed = SSL_session_reused(c->ssl);
 	c->peer.is_tls13 = SSL_version(c->ssl) == TLS1_3_VERSION;
+	c->max_fragment = max_fragment(c);
 	c->is_open = true;
 	return 0;
 }
@@ -292,15 +302,6 @@ int tls_conn_read(struct tls_conn *c, void *buf, size_t cap, size_t *ret_n)
 	return -EAGAIN;
 }
 
-/* RFC 6066 4: 512 to 4096 when the client asked for less. */
-static size_t max_fragment(const struct tls_conn *c)
-{
-	const SSL_SESSION *session = SSL_get_session(c->ssl);
-	const unsigned code = session == NULL ? 0 : SSL_SESSION_get_max_fragment_length(session);
-
-	return code >= 1 && code <= 4 ? (size_t)256 << code : TLS_RECORD_MAX;
-}
-
 static int write_record(struct tls_conn *c, const uint8_t *buf, size_t len)
 {
 	size_t n;
@@ -329,7 +330,7 @@ int tls_conn_write(struct tls_conn *c, const void *buf, size_t len, size_t *ret_
 	if (len > TLS_RECORD_MAX)
 		len = TLS_RECORD_MAX;
 	int rc = tls_conn_flush(c);
-	const size_t max = max_fragment(c);
+	const size_t max = c->max_fragment;
 	while (rc == 0 && done < len) {
 		const size_t n = len - done < max ? len - done : max;
 		/* Only the last record may be left half way. */

@@ -96,6 +96,7 @@ struct tls_conn {
 	SSL *ssl;
 	/* Bytes of plaintext whose record is not all in the stream yet; 0: none. */
 	size_t unsent;
+	size_t max_fragment; /* of plaintext in a record; set when the handshake is done */
 	bool is_open;   /* the handshake is done */
 	bool is_dead;   /* libssl reported a fatal error: it may only be freed */
 	bool is_closed; /* close_notify was queued */

@@ -13,6 +13,7 @@
 #include "bench/micro/path/rig.h"
 #include "bench/micro/row.h"
 #include "common/stats/outcome.h"
+#include "tls/tls_process.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -224,8 +225,10 @@ int main(int argc, char **argv)
 	const char *name = take_option(&argc, argv, "--case");
 	const char *requests = take_option(&argc, argv, "--requests");
 	struct row_options opt;
+	const char *why;
 	int status = 0;
 
+	tls_process_init(&why); /* as the data plane: before anything else of libcrypto's */
 	row_options_parse(&opt, argc, argv);
 	if (name != NULL)
 		return profile(name, requests == NULL ? 2000 : number(requests));
