@@ -59,6 +59,9 @@ class Api(Rest):
     def longest_pass_us(self, seconds):
         return max(w["longest_pass_us"] for w in self.worker(seconds))
 
+    def longest_adoption_us(self, seconds):
+        return max(w["longest_adoption_us"] for w in self.worker(seconds))
+
     def counters(self):
         """By name; and the histogram of change to cut."""
         j = self.get("/api/v1/counters?all=1")

@@ -27,7 +27,7 @@
 #include <stdint.h>
 
 #define FEEDBACK_MAGIC 0x4b424446u
-#define FEEDBACK_ABI 5u
+#define FEEDBACK_ABI 6u
 #define FEEDBACK_MAX_COUNTERS 256u
 #define FEEDBACK_MAX_PORTS 8u
 
@@ -85,6 +85,8 @@ struct feedback_worker {
 	struct histogram request_us;
 	/* microseconds that one pass of the loop took, sleep aside */
 	struct peaks pass_us;
+	/* microseconds of the worker's own processor time that taking a version took */
+	struct peaks adopt_us;
 	/* records: [head - nb_records, head) were written; release store after the record */
 	alignas(64) _Atomic(uint64_t) head;
 	/* what it was asked of its connections */

@@ -20,7 +20,7 @@ static void get_metrics(const struct rest_req *req, struct rest_res *res);
 const struct rest_route rest_status_routes[] = {
 	{REST_GET, "/api/v1", get_index, "this list"},
 	{REST_GET, "/api/v1/status", get_status,
-	 "processes, snapshot, workers; ?seconds= for longest_pass_us"},
+	 "processes, snapshot, workers; ?seconds= for longest_pass_us and longest_adoption_us"},
 	{REST_GET, "/api/v1/interfaces", get_interfaces, "ports with driver, MAC and offloads"},
 	{REST_GET, "/metrics", get_metrics, "all counters in the Prometheus text format"},
 	{0},
@@ -45,7 +45,7 @@ static void get_index(const struct rest_req *req, struct rest_res *res)
 }
 
 /* Of this second and the <seconds> before it. */
-static json_t *longest_pass(const struct feedback_worker *fw, uint32_t seconds)
+static json_t *peak_json(const struct peaks *p, uint32_t seconds)
 {
 	struct timespec ts;
 
@@ -53,7 +53,7 @@ static json_t *longest_pass(const struct feedback_worker *fw, uint32_t seconds)
 
 	const uint64_t now_us = (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
 
-	return json_integer(peaks_max(&fw->pass_us, now_us, seconds));
+	return json_integer(peaks_max(p, now_us, seconds));
 }
 
 static json_t *workers(const struct publish_status *ps, const struct shm *shm, uint32_t seconds)
@@ -84,7 +84,9 @@ static json_t *workers(const struct publish_status *ps, const struct shm *shm, u
 			json_object_set_new(
 				j, "idle_cycles",
 				json_integer((json_int_t)atomic_load(&fw->idle_cycles)));
-			json_object_set_new(j, "longest_pass_us", longest_pass(fw, seconds));
+			json_object_set_new(j, "longest_pass_us", peak_json(&fw->pass_us, seconds));
+			json_object_set_new(j, "longest_adoption_us",
+					    peak_json(&fw->adopt_us, seconds));
 			json_object_set_new(j, "mbufs_free",
 					    json_integer((json_int_t)atomic_load(&fw->mbufs_free)));
 		}

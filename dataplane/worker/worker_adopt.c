@@ -27,6 +27,15 @@ static uint64_t monotonic_us(void)
 	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
+/* What this thread has used: unlike the time of day it does not grow while others run. */
+static uint64_t thread_us(void)
+{
+	struct timespec used;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+	return (uint64_t)used.tv_sec * 1000000 + (uint64_t)used.tv_nsec / 1000;
+}
+
 static uint64_t load_root(const struct worker *w)
 {
 	/* Pairs with the control plane's release store: the version's objects are visible. */
@@ -120,8 +129,12 @@ void worker_adopt(struct worker *w, uint64_t now_us)
 		atomic_load_explicit(&w->shm->rdv->generation, memory_order_acquire);
 	const uint64_t root_off = load_root(w);
 
-	if (root_off != 0 && (root_off != w->refused_off || generation != w->refused_generation))
+	if (root_off != 0 && (root_off != w->refused_off || generation != w->refused_generation)) {
+		const uint64_t began = thread_us();
+
 		adopt(w, root_off, generation, w->view.root == NULL ? NULL : &w->view, now_us);
+		peaks_add(&w->feedback->adopt_us, now_us, (uint32_t)(thread_us() - began));
+	}
 }
 
 void worker_quiesce(struct worker *w, uint64_t now_us)

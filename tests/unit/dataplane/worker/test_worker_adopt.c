@@ -89,6 +89,7 @@ static int setup(void **)
 	memset(bench.feedback, 0, sizeof(struct feedback_worker));
 	bench.w->shm = &bench.shm;
 	bench.w->counters = (uint64_t *)bench.feedback->counter;
+	bench.w->feedback = bench.feedback;
 	/* The mapping is anonymous and whole: nothing to ask a file for. */
 	bench.w->snapshot_len = FIXTURE_CAP;
 	bench.nb_adopted = 0;
