@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """memory.py before|rows: resident memory of the data plane, and what of it is each session's.
 
-By what is mapped: the C heap (libssl), DPDK's memory (packets, connections), the files that it shares
-with the control plane. State between the calls is in $DIR/memory.json.
+By what is mapped: the main thread's heap; anonymous memory, which is DPDK's (packets, connections) and
+the workers' own (libssl); the files that it shares with the control plane. State between the calls is in $DIR/memory.json.
 """
 
 import json
@@ -21,8 +21,8 @@ from rows import emit  # noqa: E402
 
 DIR, SESSIONS = os.environ["DIR"], int(os.environ["SESSIONS"])
 PARTS = {
-    "heap": "libssl and what else is allocated one by one",
-    "anonymous": "DPDK's memory: packets, TCP connections, sessions, tables",
+    "heap": "what the main thread allocates",
+    "anonymous": "DPDK's memory, and what workers allocate: libssl's objects are among it",
     "shared": "files shared with the control plane",
     "other": "programs and libraries",
 }
