@@ -92,8 +92,8 @@ def _memory():
 
 
 def _decision(results, hz):
-    cold = _median(results, *aims.micro("decision/10000-policies/.*1000000-devices/.*cold.*"))
-    warm = _median(results, *aims.micro("decision/10000-policies/.*1000000-devices/.*warm.*"))
+    cold = _median(results, *aims.micro("decision/10000-policies/.*1000000-devices/cold.*"))
+    warm = _median(results, *aims.micro("decision/10000-policies/.*1000000-devices/warm.*"))
     if not cold or not warm:
         return []
     misses = (cold - warm) / hz / ASSUMED["miss"][0]
@@ -107,7 +107,7 @@ def _decision(results, hz):
 
 
 def _publish(results, hz):
-    row = results.one(*aims.micro("publish/.*1-(of|change).*1000000.*"))
+    row = results.one(*aims.micro("publish/1-(of|changes?/)-?1000000-devices"))
     if row is None or row.median is None:
         return []
     us = aims.convert(row.median, row.unit, "us", hz)

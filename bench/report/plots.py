@@ -220,11 +220,12 @@ def scale_panels(results):
     out = []
     for state in ("warm", "cold"):
         found = [r for r in every if r.case.startswith("decision/") and state in r.case
-                 and size_in(r.case, "devices?") and size_in(r.case, "policies")]
+                 and size_in(r.case, "devices?") and size_in(r.case, "policies")
+                 and re.fullmatch(r"decision/\d+-policies/\d+-devices/\w+(/last)?", r.case)]
         out.append(scale_panel(
             results, found, log_panel(f"a decision, {state} caches", "devices", "ns", "ns"),
             lambda r: f"{size_in(r.case, 'policies'):,} policies", lambda r: size_in(r.case, "devices?")))
-    found = [r for r in every if r.case.startswith("tcp") and size_in(r.case, "connections?")
+    found = [r for r in every if r.case.startswith("tcp/") and "memory" not in r.case and size_in(r.case, "connections?")
              and r.unit == "cycles"]
     out.append(scale_panel(
         results, found, log_panel("a TCP segment", "connections", "cycles", "cycles"),
@@ -235,7 +236,7 @@ def scale_panels(results):
     panel.settings = panel.settings.replace("set yrange [0:*]", "set logscale y 10")
     out.append(scale_panel(
         results, found, panel,
-        lambda r: re.sub(r"/?[0-9]+[km]?-devices", "", r.case[len("publish/"):]).strip("/") or "publish",
+        lambda r: re.sub(r"(-of-|/)?[0-9]+[km]?-devices", "", r.case[len("publish/"):]).strip("/") or "publish",
         lambda r: size_in(r.case, "devices")))
     return [p for p in out if p.lines]
 

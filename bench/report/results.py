@@ -21,6 +21,21 @@ class Refused(Exception):
     """A file that is no file of results, with the reason."""
 
 
+def derived(found):
+    """Rows that follow from others: what two workers do in a second against one, each on a core of
+    its own, from the cycles of a request. Only where the file does not say it itself."""
+    one = {r.case: r for r in found if r.suite == "scale" and r.metric == "cycles/request"}
+    known = {r.case for r in found if r.unit == "times"}
+    for case, two in one.items():
+        alone = one.get(re.sub(r"/2(-workers?)?$", r"/1\1", case))
+        if alone in (None, two) or case in known or not two.median or not alone.median:
+            continue
+        yield rows.Row("scale", case, two.subject, "times one worker", "times", "more",
+                       [2 * alone.median / two.median], alone.errors + two.errors,
+                       "2 x cycles of one / cycles of two" + (", noisy" if alone.noisy or two.noisy
+                                                               else ""))
+
+
 class Results:
     """One run: facts of the machine, how the suites fared, and the rows."""
 
@@ -32,7 +47,7 @@ class Results:
         self.seconds = head.get("seconds")
         self.marks = [m for m in head.get("marks") or [] if isinstance(m, str)]
         self.suites = [s for s in head.get("suites") or [] if isinstance(s, dict)]
-        self.rows = found
+        self.rows = found + list(derived(found))
 
     @property
     def tsc_hz(self):

@@ -51,7 +51,7 @@ def micro():
                           about(cycles + policies / 500 + devices / 10000))
     for k in (1, 1000):
         for devices in (1000, 10000, 100000, 1000000):
-            yield row("micro", f"publish/{k}-changes/{devices}-devices", "tagwarden", "us/op", "us", "less",
+            yield row("micro", f"publish/{k}-of-{devices}-devices", "tagwarden", "us/op", "us", "less",
                       about(20 + k / 3 + devices / 1e5))
     for connections in (1000, 10000, 100000, 1000000):
         yield row("micro", f"tcp/in/{connections}-connections", "tagwarden", "cycles/segment", "cycles",
@@ -60,9 +60,9 @@ def micro():
 
 
 def scale():
-    yield row("scale", "cut/100000-sessions", "tagwarden", "p99", "us", "less", about(3000))
-    yield row("scale", "cut/100000-sessions", "tagwarden", "bystanders", "sessions", "less", [0, 0, 0])
-    yield row("scale", "idle/100000-sessions", "tagwarden", "bytes/session", "bytes", "less", about(18000))
+    yield row("scale", "cut/100000-sessions", "tagwarden", "notification to cut, p99", "us", "less", about(3000))
+    yield row("scale", "cut/100000-sessions", "tagwarden", "bystanders cut", "sessions", "less", [0, 0, 0])
+    yield row("scale", "idle-session-memory/100000-sessions", "tagwarden", "resident bytes per session", "bytes", "less", about(18000))
     yield row("scale", "workers/keepalive-1k", "tagwarden", "times one worker", "times", "more",
               [1.85, 1.92, 2.3], note="a | note")
     yield row("scale", "workers/upstream-each", "tagwarden", "times one worker", "times", "more", [1.95],
