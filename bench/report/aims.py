@@ -96,7 +96,7 @@ AIMS = (
     Aim("start to the first packet, none", "under 2 s", [scale("start/no-hugepages", ".*")], "s",
         below=2),
     Aim("two workers, kept-alive requests", "at least 1.9 times one",
-        [scale("workers/.*keep.*", ".*(times|speed-?up|against).*")], "times", at_least=1.9),
+        [scale("workers/.*ke(ep|pt).*", ".*(times|speed-?up|against).*")], "times", at_least=1.9),
     Aim("two workers, a new upstream connection for each request", "at least 1.9 times one",
         [scale("workers/.*(upstream|dial).*", ".*(times|speed-?up|against).*")], "times", at_least=1.9),
     Aim("resumption on the other worker", "every time",

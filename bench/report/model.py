@@ -59,7 +59,7 @@ def _cores(results, hz, what, case, metric):
     if not cycles:
         return None
     two = next((r.median for r in results.rows if r.suite == "scale" and r.unit == "times"
-                and r.case.startswith("workers/") and "keep" in r.case and r.median), None)
+                and r.case.startswith("workers/") and ("keep" in r.case or "kept" in r.case) and r.median), None)
     share = serial_share(two)
     figures = f"{tables.number(cycles)} cycles each, {hz / 1e9:.2f} GHz"
     formula = f"{CORES} x Hz / cycles"
