@@ -97,9 +97,9 @@ struct tls_conn {
 	/* Bytes of plaintext whose record is not all in the stream yet; 0: none. */
 	size_t unsent;
 	size_t max_fragment; /* of plaintext in a record; set when the handshake is done */
-	bool is_open;   /* the handshake is done */
-	bool is_dead;   /* libssl reported a fatal error: it may only be freed */
-	bool is_closed; /* close_notify was queued */
+	bool is_open;        /* the handshake is done */
+	bool is_dead;        /* libssl reported a fatal error: it may only be freed */
+	bool is_closed;      /* close_notify was queued */
 	bool has_shown;
 	bool has_extended_secret; /* the client offers it (RFC 7627) */
 	struct device_uid shown_uid;
