@@ -13,7 +13,7 @@
 #include "common/base/slice.h"
 #include "tests/unit/dataplane/tls/tls_fixture.h"
 #include "tls/tls.h"
-#include "tls/tls_process.h"
+#include "tls/tls_process_priv.h"
 
 #include <openssl/crypto.h>
 
@@ -218,15 +218,12 @@ int main(int argc, char **argv)
 {
 	const bool has_sites = argc > 1 && strcmp(argv[1], "--sites") == 0;
 	struct row_options opt;
-	const char *why;
 	struct pki p;
 
 	if (CRYPTO_set_mem_functions(on_malloc, on_realloc, on_free) != 1)
 		return 1;
-	/* From the first allocation on nobody can put other functions there: no slab, the rest is. */
-	OPENSSL_free(OPENSSL_malloc(1));
-	tls_process_init(&why);
-	if (setenv("TLS_STOCK", "1", 1) != 0) /* the fixture need not do it again */
+	/* All of tls_process_init() but the slab, whose functions would take the place of these. */
+	if (!tls_engine_install() || setenv("TLS_STOCK", "1", 1) != 0)
 		return 1;
 	row_options_parse(&opt, argc - has_sites, argv + has_sites);
 	pki_init(&p);
