@@ -21,19 +21,32 @@ class Refused(Exception):
     """A file that is no file of results, with the reason."""
 
 
-def derived(found):
-    """Rows that follow from others: what two workers do in a second against one, each on a core of
-    its own, from the cycles of a request. Only where the file does not say it itself."""
-    one = {r.case: r for r in found if r.suite == "scale" and r.metric == "cycles/request"}
+RECORD = 16384
+
+
+def two_workers(found):
+    """What two workers do in a second against one, each on a core of its own, from the cycles that
+    a request takes of all of them. Only where the file does not say it itself."""
+    cycles = {r.case: r for r in found if r.metric == "cycles/request"}
     known = {r.case for r in found if r.unit == "times"}
-    for case, two in one.items():
-        alone = one.get(re.sub(r"/2(-workers?)?$", r"/1\1", case))
+    for case, two in cycles.items():
+        name = re.sub(r"^path/(.*)/two-workers$", r"\1", case)
+        alone = cycles.get(f"path/{name}")
+        case = f"workers/{name}"
         if alone in (None, two) or case in known or not two.median or not alone.median:
             continue
         yield rows.Row("scale", case, two.subject, "times one worker", "times", "more",
                        [2 * alone.median / two.median], alone.errors + two.errors,
                        "2 x cycles of one / cycles of two" + (", noisy" if alone.noisy or two.noisy
                                                                else ""))
+
+
+def ceiling(found, hz):
+    """What a core encrypts and does nothing else, in records of the largest size."""
+    for r in found:
+        if hz and r.case == f"tls/record/write/{RECORD}" and all(r.samples):
+            yield rows.Row("micro", f"seal/{RECORD}", r.subject, "bytes/s", "bytes/s", "more",
+                           [RECORD * hz / s for s in r.samples], r.errors, "from the cycles of a record")
 
 
 class Results:
@@ -47,7 +60,7 @@ class Results:
         self.seconds = head.get("seconds")
         self.marks = [m for m in head.get("marks") or [] if isinstance(m, str)]
         self.suites = [s for s in head.get("suites") or [] if isinstance(s, dict)]
-        self.rows = found + list(derived(found))
+        self.rows = found + list(two_workers(found)) + list(ceiling(found, self.tsc_hz))
 
     @property
     def tsc_hz(self):

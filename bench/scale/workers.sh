@@ -3,8 +3,9 @@
 #
 # One worker and two, where other stacks collapse: a connection to the real server dialled for every
 # request, and sessions resumed on whichever worker the new connection comes to. With two cores the
-# second worker shares its core with the generator, so that wall clock says nothing: what is compared
-# is the workers' CPU time for a request. bench/scale/run calls this.
+# second worker shares its core with the generator, so that neither wall clock nor CPU time says
+# anything of two: they are asked whether all is answered and resumed. What a request costs two
+# workers that have a core each is told by bench/micro/path. bench/scale/run calls this.
 IDLE=adaptive
 MEMORY_MIB=0
 MAX_CONNECTIONS=16384

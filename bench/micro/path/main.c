@@ -27,6 +27,7 @@ struct path_case {
 	uint32_t response_size;
 	uint32_t requests_per_conn;
 	bool is_origin_closing, is_resuming;
+	uint32_t nb_workers;     /* 0: one */
 	uint64_t warm_up, batch; /* requests: before the first sample, in each */
 	unsigned samples;
 };
@@ -84,6 +85,38 @@ static const struct path_case cases[] = {
 	 .warm_up = 64,
 	 .batch = 64,
 	 .samples = 15},
+	{.name = "keepalive-1k/two-workers",
+	 .nb_workers = 2,
+	 .nb_conns = 128,
+	 .response_size = 1024,
+	 .warm_up = 8000,
+	 .batch = 1024,
+	 .samples = 101},
+	{.name = "dial-each-1k/two-workers",
+	 .nb_workers = 2,
+	 .nb_conns = 128,
+	 .response_size = 1024,
+	 .is_origin_closing = true,
+	 .warm_up = 4000,
+	 .batch = 1024,
+	 .samples = 101},
+	{.name = "connection/full/two-workers",
+	 .nb_workers = 2,
+	 .nb_conns = 32,
+	 .response_size = 1024,
+	 .requests_per_conn = 1,
+	 .warm_up = 128,
+	 .batch = 128,
+	 .samples = 15},
+	{.name = "connection/resumed/two-workers",
+	 .nb_workers = 2,
+	 .nb_conns = 32,
+	 .response_size = 1024,
+	 .requests_per_conn = 1,
+	 .is_resuming = true,
+	 .warm_up = 128,
+	 .batch = 128,
+	 .samples = 15},
 };
 #define NB_CASES (sizeof(cases) / sizeof(cases[0]))
 
@@ -92,6 +125,7 @@ static struct rig *start(const struct path_case *c)
 	const struct rig_params rp = {
 		.nb_devices = 1000,
 		.nb_policies = 10,
+		.nb_workers = c->nb_workers == 0 ? 1 : c->nb_workers,
 		.max_connections = 8 * c->nb_conns + 4096,
 		.round_us = 50,
 	};
@@ -225,6 +259,7 @@ int main(int argc, char **argv)
 	const char *name = take_option(&argc, argv, "--case");
 	const char *requests = take_option(&argc, argv, "--requests");
 	struct row_options opt;
+	const long nb_cores = sysconf(_SC_NPROCESSORS_ONLN);
 	const char *why;
 	int status = 0;
 
@@ -233,7 +268,7 @@ int main(int argc, char **argv)
 	if (name != NULL)
 		return profile(name, requests == NULL ? 2000 : number(requests));
 	for (unsigned i = 0; i < NB_CASES; i++)
-		if (row_is_wanted(&opt, cases[i].name))
+		if (row_is_wanted(&opt, cases[i].name) && nb_cores >= cases[i].nb_workers)
 			status |= measure_apart(&opt, &cases[i]);
 	return status;
 }

@@ -149,9 +149,9 @@ static void make_document(struct plane *p)
 	p->doc = malloc(DOCUMENT_MAX);
 	must(p->doc != NULL, "out of memory");
 	put(p,
-	    "{'dataplane':{'workers':[1],'idle':'poll','hugepages':'off','max_connections':%u,"
-	    "'memory_mib':%u},",
-	    p->p.max_connections, p->p.memory_mib);
+	    "{'dataplane':{'workers':[%s],'idle':'poll','hugepages':'off',"
+	    "'max_connections':%u,'memory_mib':%u},",
+	    p->p.nb_workers > 1 ? "1,2" : "1", p->p.max_connections, p->p.memory_mib);
 	put(p, "'interfaces':[{'name':'wan','device':'%s','addresses':['192.0.2.10/24']},",
 	    p->p.wan);
 	put(p, "{'name':'lan','device':'%s','addresses':['198.51.100.1/24']}],", p->p.lan);
@@ -355,8 +355,9 @@ uint64_t plane_tick(struct plane *p, uint64_t now_ms)
 		atomic_store_explicit(&p->shm.rdv->ems_contact_ms[i], now_ms, memory_order_relaxed);
 	if (p->shm.feedback == NULL)
 		must(shm_feedback_attach(&p->shm) >= 0, "no feedback file");
-	while ((n = record_ring_read(&p->shm, 0, r, 32, &lost)) > 0)
-		nb += n;
+	for (uint32_t i = 0; i < p->p.nb_workers; i++)
+		while ((n = record_ring_read(&p->shm, i, r, 32, &lost)) > 0)
+			nb += n;
 	return nb;
 }
 

@@ -22,6 +22,7 @@ struct plane_params {
 	uint32_t nb_policies; /* 1 at least; the last one lets in */
 	uint32_t max_connections;
 	uint32_t memory_mib;
+	uint32_t nb_workers;
 	const char *wan, *lan; /* device strings */
 };
 

@@ -4,6 +4,7 @@
 
 #include "bench/micro/path/plane.h"
 #include "common/shm/rcu.h"
+#include "tls/tls_sessions.h"
 #include "worker/worker_priv.h"
 
 #include <rte_arp.h>
@@ -15,7 +16,9 @@
 #include <rte_mbuf.h>
 #include <rte_ring.h>
 
+#include <pthread.h>
 #include <sched.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,18 +37,30 @@ enum {
 static const char *const link_device[NB_LINKS] = {"net_ring_wan", "net_ring_lan"};
 static const struct rte_ether_addr peer_mac = {{0x02, 0, 0, 0, 0, 1}};
 
+/* A worker, and how its passes went. */
+struct runner {
+	struct rig *r;
+	struct worker *w;
+	pthread_t thread; /* but for the first */
+	int core;
+	_Alignas(64) _Atomic(uint64_t) nb_done; /* rounds */
+	uint64_t cycles, busy_loops;            /* read by the main thread between rounds */
+};
+
 struct rig {
 	struct rig_params p;
 	struct plane *plane;
 	struct shm shm; /* as the data plane has it */
 	struct snap_view view;
 	struct io io;
-	struct worker *w;
+	struct tls_sessions *sessions;
+	struct runner runner[RIG_MAX_WORKERS];
+	_Alignas(64) _Atomic(uint64_t) nb_rounds; /* begun; the others' starting shot */
+	_Atomic(bool) is_ending;
 	struct rte_ring *to[NB_LINKS], *from[NB_LINKS]; /* as the proxy sees it */
 	struct rte_mempool *pool;                       /* the peer's */
 	struct peer *peer;
-	uint64_t now_us;
-	uint64_t busy_loops;
+	uint64_t now_us; /* written between rounds */
 	struct peer_stats none;
 };
 
@@ -109,7 +124,7 @@ static void open_io(struct rig *r)
 		.device = device,
 		.mtu = {1500, 1500},
 		.nb_ports = NB_LINKS,
-		.nb_workers = 1,
+		.nb_workers = r->p.nb_workers,
 		.memory_mib = MEMORY_MIB,
 		.max_connections = r->p.max_connections,
 	};
@@ -120,31 +135,39 @@ static void open_io(struct rig *r)
 		must(false, why);
 }
 
-static void make_worker(struct rig *r)
+static void attach(struct rig *r)
 {
 	const char *why = "";
-	const struct snap_config *c;
 
 	must(shm_attach(&r->shm, plane_dir(r->plane), &why) == 0, "cannot attach");
 	must(snap_check(r->shm.snapshot, shm_snapshot_len(&r->shm),
 			atomic_load(&r->shm.rdv->root_off), NULL, &r->view, &why) == 0,
 	     why);
-	c = r->view.config;
-	must(shm_feedback_create(&r->shm, 1, 8192, worker_nb_rows(c), (uid_t)-1, (gid_t)-1) == 0,
+	must(shm_feedback_create(&r->shm, r->p.nb_workers, 8192, worker_nb_rows(r->view.config),
+				 (uid_t)-1, (gid_t)-1) == 0,
 	     "no feedback file");
+	r->sessions = tls_sessions_new(r->p.nb_workers, r->p.max_connections);
+	must(r->sessions != NULL, "no memory for TLS sessions");
+}
 
+static void make_worker(struct rig *r, uint32_t index)
+{
 	const struct worker_params p = {
+		.index = index,
 		.shm = &r->shm,
 		.io = &r->io,
 		.port_device = link_device,
-		.config = c,
-		.nb_rows = worker_nb_rows(c),
+		.config = r->view.config,
+		.nb_rows = worker_nb_rows(r->view.config),
+		.tls_sessions = r->sessions,
 	};
+	struct worker *w = worker_new(&p);
 
-	r->w = worker_new(&p);
-	must(r->w != NULL, "no memory for the worker");
-	must(rcu_worker_register(r->shm.rdv, 0) == 0, "RCU");
-	r->w->idle.last_tsc = rte_rdtsc();
+	must(w != NULL, "no memory for a worker");
+	must(rcu_worker_register(r->shm.rdv, index) == 0, "RCU");
+	w->idle.last_tsc = rte_rdtsc();
+	r->runner[index].r = r;
+	r->runner[index].w = w;
 }
 
 struct rig *rig_new(const struct rig_params *params)
@@ -154,6 +177,7 @@ struct rig *rig_new(const struct rig_params *params)
 		.nb_policies = params->nb_policies,
 		.max_connections = params->max_connections,
 		.memory_mib = MEMORY_MIB,
+		.nb_workers = params->nb_workers,
 		.wan = link_device[WAN],
 		.lan = link_device[LAN],
 	};
@@ -165,7 +189,9 @@ struct rig *rig_new(const struct rig_params *params)
 	start_eal();
 	make_links(r);
 	open_io(r);
-	make_worker(r);
+	attach(r);
+	for (uint32_t i = 0; i < params->nb_workers; i++)
+		make_worker(r, i);
 	r->pool = rte_pktmbuf_pool_create("peer", 32767, 256, 0,
 					  RTE_PKTMBUF_HEADROOM + RTE_MBUF_DEFAULT_DATAROOM,
 					  SOCKET_ID_ANY);
@@ -323,22 +349,63 @@ static uint32_t pass(struct worker *w, uint64_t now_us)
 	return nb;
 }
 
-/* Returns the cycles of the pass, 0 when it had no work. */
-static uint64_t rig_round(struct rig *r)
+static void timed_pass(struct runner *n)
 {
-	uint64_t from, cycles = 0;
-	uint32_t nb;
+	const uint64_t from = rte_rdtsc_precise();
 
+	if (pass(n->w, n->r->now_us) == 0)
+		return;
+	n->cycles += rte_rdtsc_precise() - from;
+	n->busy_loops++;
+}
+
+static void *run_others(void *arg)
+{
+	struct runner *n = arg;
+	cpu_set_t cpus;
+	uint64_t done = 0;
+
+	CPU_ZERO(&cpus);
+	CPU_SET((unsigned)n->core, &cpus);
+	must(pthread_setaffinity_np(pthread_self(), sizeof(cpus), &cpus) == 0 &&
+		     rte_thread_register() == 0,
+	     "no core for the second worker");
+	for (;;) {
+		while (atomic_load_explicit(&n->r->nb_rounds, memory_order_acquire) == done)
+			rte_pause();
+		if (atomic_load_explicit(&n->r->is_ending, memory_order_relaxed))
+			break;
+		timed_pass(n);
+		atomic_store_explicit(&n->nb_done, ++done, memory_order_release);
+	}
+	rte_thread_unregister();
+	return NULL;
+}
+
+static void start_others(struct rig *r)
+{
+	const int here = sched_getcpu();
+
+	for (uint32_t i = 1; i < r->p.nb_workers; i++) {
+		r->runner[i].core = here == 0 ? (int)i : (int)i - 1;
+		must(pthread_create(&r->runner[i].thread, NULL, run_others, &r->runner[i]) == 0,
+		     "no thread");
+	}
+}
+
+static void rig_round(struct rig *r)
+{
 	r->now_us += r->p.round_us;
 	(void)plane_tick(r->plane, r->now_us / 1000);
-	from = rte_rdtsc_precise();
-	nb = pass(r->w, r->now_us);
-	if (nb > 0) {
-		cycles = rte_rdtsc_precise() - from;
-		r->busy_loops++;
-	}
+
+	const uint64_t round =
+		atomic_fetch_add_explicit(&r->nb_rounds, 1, memory_order_release) + 1;
+
+	timed_pass(&r->runner[0]);
+	for (uint32_t i = 1; i < r->p.nb_workers; i++)
+		while (atomic_load_explicit(&r->runner[i].nb_done, memory_order_acquire) < round)
+			rte_pause();
 	run_peer(r);
-	return cycles;
 }
 
 static void use_device(const void *user, SSL *ssl, uint32_t n)
@@ -350,11 +417,12 @@ void rig_start(struct rig *r, const struct peer_params *params)
 {
 	struct peer_params p = *params;
 
+	start_others(r);
 	for (unsigned i = 0; i < 100; i++) /* addresses are announced, the version is adopted */
-		(void)rig_round(r);
+		rig_round(r);
 	ask_arp(r, WAN, 0xc0000201, 0xc000020a);
 	ask_arp(r, LAN, 0xc6336414, 0xc6336401);
-	(void)rig_round(r);
+	rig_round(r);
 	p.pool = r->pool;
 	p.use_device = use_device;
 	p.user = r->plane;
@@ -369,12 +437,16 @@ uint64_t rig_run(struct rig *r, uint64_t requests)
 	uint64_t cycles = 0, last = s->requests;
 	uint32_t stalled = 0;
 
+	for (uint32_t i = 0; i < r->p.nb_workers; i++)
+		r->runner[i].cycles = 0;
 	while (s->requests < until) {
-		cycles += rig_round(r);
+		rig_round(r);
 		stalled = s->requests == last ? stalled + 1 : 0;
 		last = s->requests;
 		must(stalled < STALL_ROUNDS, "nothing is answered any more");
 	}
+	for (uint32_t i = 0; i < r->p.nb_workers; i++)
+		cycles += r->runner[i].cycles;
 	return cycles;
 }
 
@@ -385,19 +457,39 @@ const struct peer_stats *rig_stats(const struct rig *r)
 
 uint64_t rig_counter(const struct rig *r, unsigned outcome)
 {
-	return r->w->counters[outcome];
+	uint64_t n = 0;
+
+	for (uint32_t i = 0; i < r->p.nb_workers; i++)
+		n += r->runner[i].w->counters[outcome];
+	return n;
 }
 
 uint64_t rig_busy_loops(const struct rig *r)
 {
-	return r->busy_loops;
+	uint64_t n = 0;
+
+	for (uint32_t i = 0; i < r->p.nb_workers; i++)
+		n += r->runner[i].busy_loops;
+	return n;
+}
+
+static void end_others(struct rig *r)
+{
+	atomic_store_explicit(&r->is_ending, true, memory_order_relaxed);
+	atomic_fetch_add_explicit(&r->nb_rounds, 1, memory_order_release);
+	for (uint32_t i = 1; i < r->p.nb_workers; i++)
+		pthread_join(r->runner[i].thread, NULL);
 }
 
 void rig_free(struct rig *r)
 {
+	end_others(r);
 	peer_free(r->peer);
-	rcu_worker_unregister(r->shm.rdv, 0);
-	worker_free(r->w);
+	for (uint32_t i = 0; i < r->p.nb_workers; i++) {
+		rcu_worker_unregister(r->shm.rdv, i);
+		worker_free(r->runner[i].w);
+	}
+	tls_sessions_free(r->sessions);
 	io_close(&r->io);
 	shm_close(&r->shm);
 	plane_free(r->plane);

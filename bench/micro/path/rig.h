@@ -17,8 +17,16 @@
 
 struct rig;
 
+#define RIG_MAX_WORKERS 2u
+
 struct rig_params {
 	uint32_t nb_devices, nb_policies;
+	/*
+	 * Workers beyond the first have threads and cores of their own; they make each pass at the
+	 * same time as the first one. The wide area's port is the first worker's, the other one
+	 * the second's, and packets are steered in software: net_ring has no RSS.
+	 */
+	uint32_t nb_workers;
 	uint32_t max_connections;
 	uint32_t round_us; /* of the simulated clock */
 };
@@ -30,10 +38,10 @@ void rig_free(struct rig *r);
 /* Once. <p>'s pool and device function are the rig's. */
 void rig_start(struct rig *r, const struct peer_params *p);
 
-/* Rounds until <requests> more were answered. Returns the worker's busy cycles. */
+/* Rounds until <requests> more were answered. Returns the busy cycles of all workers. */
 uint64_t rig_run(struct rig *r, uint64_t requests);
 const struct peer_stats *rig_stats(const struct rig *r);
-/* A counter of the worker, by enum outcome. */
+/* A counter, by enum outcome; of all workers. */
 uint64_t rig_counter(const struct rig *r, unsigned outcome);
-/* Passes of the loop that had work. */
+/* Passes of the loop that had work; of all workers. */
 uint64_t rig_busy_loops(const struct rig *r);
