@@ -60,18 +60,32 @@ void io_pool_sizes(const struct io_params *p, uint16_t rx_room, uint16_t tx_room
 	*ret_tx = *ret_rx;
 }
 
+static bool has_af_xdp(const struct io *io)
+{
+	for (uint32_t i = 0; i < io->nb_ports; i++)
+		if (strcmp(io->port[i].driver, "net_af_xdp") == 0)
+			return true;
+	return false;
+}
+
 /*
  * What was given back last is taken next, while caches and the TLB still know it: a ring behind the
  * per-core cache would go round all of the pool as soon as more buffers are under way than the
  * cache holds. The stack is a driver of DPDK's that may not be installed; <else_ops> is built in.
+ *
+ * net_af_xdp tells the kernel only of the pool's first <nb> times the size of a buffer, and with 4
+ * KiB pages a pool is longer than that. A stack begins with the last of its buffers, and nothing
+ * is ever received; a ring begins with the first.
  */
-static struct rte_mempool *make_pool(const char *name, uint32_t nb, uint16_t room, int socket,
-				     const char *else_ops)
+static struct rte_mempool *make_pool(const struct io *io, const char *name, uint32_t nb,
+				     uint16_t room, int socket, const char *else_ops)
 {
-	struct rte_mempool *pool =
-		rte_pktmbuf_pool_create_by_ops(name, nb, POOL_CACHE, 0, room, socket, "stack");
+	struct rte_mempool *pool = NULL;
 
-	if (pool == NULL && rte_errno == EINVAL)
+	if (!has_af_xdp(io))
+		pool = rte_pktmbuf_pool_create_by_ops(name, nb, POOL_CACHE, 0, room, socket,
+						      "stack");
+	if (pool == NULL && (has_af_xdp(io) || rte_errno == EINVAL))
 		pool = rte_pktmbuf_pool_create_by_ops(name, nb, POOL_CACHE, 0, room, socket,
 						      else_ops);
 	return pool;
@@ -85,7 +99,7 @@ static int make_pools(struct io *io, uint32_t worker)
 	char name[RTE_MEMPOOL_NAMESIZE];
 
 	(void)snprintf(name, sizeof(name), "tw_rx_pool%u", worker);
-	io->rx_pool[worker] = make_pool(name, io->rx_pool_size, rx, socket, "ring_mp_mc");
+	io->rx_pool[worker] = make_pool(io, name, io->rx_pool_size, rx, socket, "ring_mp_mc");
 	if (io->rx_pool[worker] == NULL)
 		return -rte_errno;
 	/*
@@ -93,7 +107,7 @@ static int make_pools(struct io *io, uint32_t worker)
 	 * owns the port gives back what it sent.
 	 */
 	(void)snprintf(name, sizeof(name), "tw_tx_pool%u", worker);
-	io->tx_pool[worker] = make_pool(name, io->tx_pool_size, tx, socket, "ring_mp_sc");
+	io->tx_pool[worker] = make_pool(io, name, io->tx_pool_size, tx, socket, "ring_mp_sc");
 	return io->tx_pool[worker] == NULL ? -rte_errno : 0;
 }
 
