@@ -36,6 +36,8 @@ DEV=$(add_device --name laptop --tag FortiAD) || fail "no device"
 step "EMS told of the device" wait_for 10 device_is_known "$DEV"
 step "it is served" expect_status 200 "$DEV" "$PROXY/"
 
+# A request can be served before the control plane has the counters' file.
+step "the counters are there" wait_for 5 grep -q "attached to the data plane" "$DIR/controlplane.log"
 step "show tcp counts what came" counted tcp_segs_in
 step "and in words" bash -c "'$CTL' --socket '$API' show tcp | grep -q 'TCP segments received'"
 refute "no zeros unless asked for" bash -c "'$CTL' --socket '$API' show tcp | grep -q tcp_paws"
