@@ -6,6 +6,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -14,6 +15,13 @@
 #include <cmocka.h>
 
 #define NB 3000u
+
+/* Where a sanitizer watches every piece comes from malloc(). */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define IS_WATCHED true
+#else
+#define IS_WATCHED false
+#endif
 
 static void *get(size_t len)
 {
@@ -50,10 +58,9 @@ static void pieces_do_not_overlap(void **)
 
 static void what_was_freed_is_given_again(void **)
 {
-	/* Where a sanitizer watches every piece comes from malloc(). */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-	skip();
-#endif
+	if (IS_WATCHED)
+		skip();
+
 	void *a = get(100), *b = get(1500);
 
 	put(a);
