@@ -1,25 +1,56 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""flamegraph.py < PERF-SCRIPT > SVG: a flame graph of what `perf script` printed; hover for numbers."""
+"""flamegraph.py [--under FUNCTION] < PERF-SCRIPT > SVG: a flame graph of what `perf script -F ip,sym,dso` printed.
 
+Hover for numbers. With --under what has no such frame is left out, and so is what called it.
+"""
+
+import argparse
 import html
+import os
 import sys
 import zlib
 
 WIDTH, ROW = 1200, 16
 
 
-def fold(lines):
-    """{(outermost, ..., innermost): samples}"""
-    stacks, frames = {}, []
-    for line in list(lines) + [""]:
-        if line[:1] in " \t" and line.strip():
-            word = line.split(None, 1)[-1].rsplit(" (", 1)[0].strip()
-            frames.append(word.split("+0x")[0])
+def samples(lines):
+    """Of each sample its frames, innermost first: (address, name, object)."""
+    frames = []
+    for line in lines:
+        if line[:1] in (" ", "\t") and line.strip():
+            address, _, rest = line.strip().partition(" ")
+            name, _, dso = rest.strip().rpartition(" (")
+            name, dso = (name, dso.rstrip(")")) if name else (dso, "")
+            frames.append((address, name.split("+0x")[0], dso))
         elif frames:
-            key = tuple(reversed(frames))
-            stacks[key] = stacks.get(key, 0) + 1
+            yield frames
             frames = []
+    if frames:
+        yield frames
+
+
+def below(frames, under):
+    """The frames from the innermost to <under>; none when it is not there."""
+    if under is None:
+        return frames
+    for i, frame in enumerate(frames):
+        if frame[1] == under:
+            return frames[: i + 1]
+    return []
+
+
+def shown(frame):
+    return "[" + os.path.basename(frame[2]) + "]" if frame[1] == "[unknown]" and frame[2] else frame[1]
+
+
+def fold(lines, under=None):
+    """{(outermost, ..., innermost): samples}"""
+    stacks = {}
+    for frames in samples(lines):
+        key = tuple(shown(frame) for frame in reversed(below(frames, under)))
+        if key:
+            stacks[key] = stacks.get(key, 0) + 1
     return stacks
 
 
@@ -58,8 +89,11 @@ def svg(stacks):
     height = (max((d for d, _ in out), default=0) + 1) * ROW
     body = "\n".join(t % (height - (d + 1) * ROW, height - d * ROW - 4) for d, t in out)
     return (f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" '
-            f'font-family="monospace" font-size="11">\n{body}\n</svg>\n')
+            f'font-family="monospace" font-size="11">\n<rect width="100%" height="100%" fill="white"/>\n'
+            f'{body}\n</svg>\n')
 
 
 if __name__ == "__main__":
-    sys.stdout.write(svg(fold(sys.stdin)))
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--under")
+    sys.stdout.write(svg(fold(sys.stdin, options.parse_args().under)))
