@@ -250,6 +250,14 @@ PICTURES = (
 )
 
 
+def trim(path):
+    """No blanks at the ends, which gnuplot leaves: the reference run's pictures are in the tree."""
+    with open(path, encoding="utf-8") as f:
+        text = "\n".join(line.rstrip() for line in f.read().rstrip().split("\n"))
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(text + "\n")
+
+
 def make(results, base):
     """Writes BASE-NAME.svg for each picture that has data: (paths, why there are not more)."""
     if not shutil.which("gnuplot"):
@@ -270,5 +278,6 @@ def make(results, base):
         if got.returncode:
             why.append(f"{name}: {tables.clean(got.stdout.decode('utf-8', 'replace'))[:300]}")
         else:
+            trim(path)
             made.append(path)
     return made, "; ".join(why)
