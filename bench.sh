@@ -15,7 +15,7 @@ usage: sudo ./bench.sh [options]
 
 Installs what is missing, builds an optimised build of its own (build-bench, -Dbuildtype=release),
 runs bench/micro, bench/compare and bench/scale, prints tables, and leaves STAMP.json and plots (SVG).
-Under 20 minutes, with --quick under 3, the build not counted.
+Under 20 minutes, with --quick a few, the build not counted.
 
   --quick          few and short samples: to see that it works, not to quote
   --only SUITE     micro, compare or scale; may be repeated
